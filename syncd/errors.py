@@ -1,0 +1,121 @@
+"""The errors of syncd, grouped by what to do about them.
+
+SyncdError
+├── RetryError                    try the same again
+│   ├── SourceBusyError           the source is locked
+│   └── TargetUnavailableError    PostgreSQL is away for a moment
+├── RowError                      reject the row, go on with its batch
+├── TableError                    stop the table, go on with the others
+│   ├── TooManyRejectsError
+│   ├── ConflictError
+│   ├── MarkError
+│   └── SchemaError
+└── StopError                     stop
+    ├── UsageError
+    ├── ConfigError
+    ├── LockHeldError
+    ├── SourceError
+    │   └── SourceReplacedError
+    ├── TargetError
+    └── RefusedError              a right that somebody must grant
+"""
+
+from typing import ClassVar
+
+
+class SyncdError(Exception):
+    """What happened, where, and what to do: the three parts that a user is told.
+
+    `where` names the table, key, column or file:line; `advice` says what to do. Both may be empty.
+    `exit_code` is the exit status of a command that ends with this error.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", advice: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.advice = advice
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  {self.advice}" if self.advice else head
+
+
+class RetryError(SyncdError):
+    """A passing fault: the same work may succeed when it is tried again."""
+
+    exit_code = 75
+
+
+class SourceBusyError(RetryError):
+    """The source stayed locked by another process until the deadline."""
+
+
+class TargetUnavailableError(RetryError):
+    """PostgreSQL cannot be reached, is starting, or ended the connection."""
+
+
+class RowError(SyncdError):
+    """One row cannot land; it is kept in `syncd.reject`."""
+
+
+class TableError(SyncdError):
+    """One table cannot go on; the others do."""
+
+
+class TooManyRejectsError(TableError):
+    """More of a table's rows were rejected than `max_reject_ratio` allows."""
+
+
+class ConflictError(TableError):
+    """`on_conflict = fail` and the target already holds a row of that key."""
+
+
+class MarkError(TableError):
+    """A table's mark cannot be trusted to find its new rows."""
+
+
+class SchemaError(TableError):
+    """A table's two sides do not fit each other."""
+
+
+class StopError(SyncdError):
+    """Nothing can go on until somebody acts."""
+
+
+class UsageError(StopError):
+    """The command line is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(StopError):
+    """The configuration is wrong; `str()` lists every fault, one a line, with file:line."""
+
+    exit_code = 78
+
+
+class LockHeldError(StopError):
+    """Another syncd works on this source."""
+
+    exit_code = 5
+
+
+class SourceError(StopError):
+    """The source is missing, is no SQLite database, or is damaged."""
+
+
+class SourceReplacedError(SourceError):
+    """Another file stands where the source stood."""
+
+
+class TargetError(StopError):
+    """PostgreSQL refuses us: wrong password, no such database, a standby."""
+
+
+class RefusedError(StopError):
+    """The operating system or PostgreSQL denies a right that syncd needs."""
+
+    exit_code = 77
