@@ -1,0 +1,198 @@
+"""Copying one range of one table, batch by batch, each in one transaction with its checkpoint."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psycopg
+
+from syncd.config import OnConflict
+from syncd.engine.progress import Progress
+from syncd.engine.sides import Sides
+from syncd.errors import ConflictError, RetryError, TableError, TooManyRejectsError
+from syncd.log import event
+from syncd.model import Applied, Batch, Range, Refusal, TableReport
+from syncd.plan import TablePlan
+from syncd.source.database import Database, translated
+from syncd.source.render import Renderer, row_data
+from syncd.target import reject
+from syncd.target.database import Connection, explain, is_row_fault, retrying, savepoint, transaction
+from syncd.target.stage import Stage, copy_straight
+
+RETRY_SECONDS = 300.0
+FEW_REJECTS = 1000
+"""A load does not stop before its end for fewer rejects than these: the ratio is judged when all rows are read."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A range of a table's load; `place` is where it stands, as literals of the source key."""
+
+    table: str
+    number: int
+    rows: Range
+
+
+@dataclass
+class TableLoad:
+    """One table while it loads, shared by the workers on its parts."""
+
+    plan: TablePlan
+    parts: tuple[Part, ...]
+    straight: bool
+    on_conflict: OnConflict
+    waits_for: frozenset[str]
+    estimate: int
+    progress: Progress
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    applied: Applied = field(default_factory=Applied)
+    error: TableError | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, applied: Applied) -> None:
+        with self._lock:
+            self.applied += applied
+        self.progress.advanced(self.plan.name, applied.read)
+
+    def stop(self, error: TableError) -> None:
+        self.error = self.error or error
+
+    def check_rejects(self) -> None:
+        """Raise TooManyRejectsError when more rows are rejected than the whole table may have."""
+        if self.applied.rejected > max(FEW_REJECTS, self.plan.max_reject_ratio * self.estimate):
+            raise too_many(self.plan, self.applied.rejected, self.applied.read)
+
+    def end(self) -> None:
+        self.ended = time.monotonic()
+        self.progress.table_finished(self.plan.name)
+
+    def report(self) -> TableReport:
+        seconds = (self.ended or time.monotonic()) - self.began
+        return TableReport(self.plan.name, self.applied, seconds, str(self.error) if self.error else "")
+
+
+def too_many(plan: TablePlan, rejected: int, rows: int) -> TooManyRejectsError:
+    """The error of a table of whose rows too many were rejected."""
+    return TooManyRejectsError(
+        f"{rejected} of {rows} rows were rejected, more than max_reject_ratio = {plan.max_reject_ratio:g} allows",
+        where=plan.name,
+        advice=f"See why: syncd rejects list --table {plan.name}. Mend the cause, or raise max_reject_ratio",
+    )
+
+
+class Worker:
+    """One thread's connections: to the source's snapshot, or to the live file, and to the target."""
+
+    def __init__(self, sides: Sides, origin: Path, *, private: bool) -> None:
+        self._sides = sides
+        self._private = private
+        self._source = Database(origin, private=private)
+        self._renderers: dict[str, Renderer] = {}
+        self._connect()
+
+    def _connect(self) -> None:
+        self.connection: Connection = self._sides.connect()
+        self._stage = Stage(self.connection, self._sides.schema)
+
+    def close(self) -> None:
+        self._source.close()
+        self.connection.close()
+
+    def copy(self, load: TableLoad, part: Part, stopping: Callable[[], bool]) -> None:
+        """Copy a part to its end, or until it stops; a table's own error stops that table alone."""
+        rows = part.rows
+        try:
+            while load.error is None and not stopping():
+                after = self._copy_next(load, replace(part, rows=rows))
+                if after is None:
+                    return
+                rows = replace(rows, after=after)
+                load.check_rejects()
+        except TableError as error:
+            load.stop(error)
+
+    def _copy_next(self, load: TableLoad, part: Part) -> str | None:
+        """Copy one batch, tried again while the fault passes; returns where the part stands then, None at its end."""
+        for attempt in retrying(RETRY_SECONDS, self._report_retry):
+            with attempt:
+                if self.connection.closed or self.connection.broken:
+                    self._connect()
+                return self._copy_batch(load, part)
+        return None
+
+    def _report_retry(self, error: RetryError) -> None:
+        event("WARNING", "retry", str(error))
+
+    def _copy_batch(self, load: TableLoad, part: Part) -> str | None:
+        batch = self._render(load.plan, part.rows, keyed=not load.straight)
+        if batch is None:
+            return None
+        keyed = batch if batch.keyed else None
+        try:
+            return self._write(load, part, batch)
+        except psycopg.Error as error:
+            if keyed is not None or not is_row_fault(error):
+                raise _table_error(load.plan, error) from None
+        # A row of the batch does not fit: read it again with the keys that tell which.
+        batch = self._render(load.plan, part.rows, keyed=True, at_most=batch.read)
+        return self._write(load, part, batch) if batch else None
+
+    def _render(self, plan: TablePlan, rows: Range, *, keyed: bool, at_most: int | None = None) -> Batch | None:
+        if plan.name not in self._renderers:
+            self._renderers[plan.name] = Renderer(self._source.connection, plan)
+        renderer = self._renderers[plan.name]
+        if self._private:
+            with translated(self._source.path):
+                return renderer.next(rows, keyed=keyed, at_most=at_most)
+        with self._source.transaction():
+            return renderer.next(rows, keyed=keyed, at_most=at_most)
+
+    def _write(self, load: TableLoad, part: Part, batch: Batch) -> str:
+        """Commit a batch with its checkpoint, unless an earlier COMMIT whose answer was lost has done so."""
+        plan, state = load.plan, self._sides.state
+        if batch.keyed:
+            self._stage.prepare(plan)
+        with transaction(self.connection, durable=False):
+            state.confirm_epoch(self.connection)
+            stands = state.place(self.connection, plan.name, part.number)
+            if stands != part.rows.after and stands is not None:
+                return stands
+            if load.straight is False:
+                self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            applied, refusals = self._bring(load, batch)
+            self._keep(plan, refusals)
+            state.advance(self.connection, plan.name, part.number, batch.last, applied.written)
+        load.add(replace(applied, read=batch.read, rejected=len(refusals)))
+        return batch.last
+
+    def _bring(self, load: TableLoad, batch: Batch) -> tuple[Applied, tuple[Refusal, ...]]:
+        if not batch.rows:
+            return Applied(), batch.refusals
+        if not batch.keyed:
+            with savepoint(self.connection):
+                copy_straight(self.connection, self._sides.schema, load.plan, batch.payload)
+            return Applied(inserted=batch.rows), ()
+        landed = self._stage.land(load.plan, batch.payload, load.on_conflict)
+        return landed.applied, batch.refusals + landed.refusals
+
+    def _keep(self, plan: TablePlan, refusals: tuple[Refusal, ...]) -> None:
+        if not refusals:
+            return
+        keys = [refusal.source_key for refusal in refusals]
+        with translated(self._source.path):
+            rows = row_data(self._source.connection, plan, keys)
+        reject.keep(self.connection, self._sides.state.source_name, plan.name, refusals, rows)
+
+
+def _table_error(plan: TablePlan, error: psycopg.Error) -> Exception:
+    """What stops one table: a conflict that is not wanted; everything else is what it is."""
+    if error.sqlstate == "23505":
+        return ConflictError(
+            f"on_conflict = fail, and the target holds such a row: {error.diag.message_detail or error}",
+            where=plan.name,
+            advice="Empty the target's table, or set on_conflict = update or skip",
+        )
+    return explain(error, plan.name)

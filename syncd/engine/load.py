@@ -1,0 +1,220 @@
+"""The initial load: every table copied from a private snapshot, several ranges at a time.
+
+Each batch commits together with its checkpoint, so a load that was killed goes on where it stood.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from psycopg import errors as postgres_errors
+
+from syncd.config import ForeignKeys, OnConflict
+from syncd.engine import parts
+from syncd.engine.copying import Part, TableLoad, Worker, too_many
+from syncd.engine.crew import Job, run_crew
+from syncd.engine.progress import Progress
+from syncd.engine.sides import Sides
+from syncd.errors import SchemaError
+from syncd.log import event
+from syncd.model import Applied, PassReport, Phase, Skipped, TableReport
+from syncd.plan import Plan, TablePlan
+from syncd.source import snapshot
+from syncd.source.database import Database
+from syncd.target import catalog as target_catalog
+from syncd.target import ddl, reject
+from syncd.target.database import Connection, transaction
+from syncd.target.state import TABLE_PART, Checkpoint
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where the rows of a load come from: a snapshot of that name, or the live file where there is no room for one."""
+
+    path: Path
+    name: str | None
+
+
+def load(sides: Sides, progress: Progress, stopping: Callable[[], bool] = lambda: False) -> PassReport:
+    """Load every planned table that is not loaded yet; returns what became of each, stopped ones with their error.
+
+    Raises StopError, or RetryError when PostgreSQL stayed away for five minutes.
+    """
+    began = time.monotonic()
+    with sides.source.transaction() as connection:
+        plan = sides.plan(connection)
+    for error in plan.refused:
+        event("ERROR", "table_refused", str(error), table=error.where)
+    reports = [TableReport(error.where, Applied(), 0.0, str(error)) for error in plan.refused]
+    known = sides.state.checkpoints(sides.control)
+    wanted = [table for table in plan.tables if _is_to_load(table, known)]
+    if wanted:
+        origin = _origin(sides, known)
+        reports += _load_tables(sides, plan, wanted, origin, progress, stopping)
+        if not stopping():
+            _end(sides, plan, origin, progress)
+    return PassReport(tuple(reports), time.monotonic() - began)
+
+
+def _is_to_load(table: TablePlan, known: tuple[Checkpoint, ...]) -> bool:
+    """Whether a table was never loaded, or not to its end: ranges of its load are left."""
+    of_table = [checkpoint for checkpoint in known if checkpoint.table == table.name]
+    return not of_table or any(c.part != TABLE_PART or c.phase is Phase.LOAD for c in of_table)
+
+
+def _origin(sides: Sides, known: tuple[Checkpoint, ...]) -> _Origin:
+    """The snapshot that an interrupted load names, else a new one, else the live file."""
+    for name in {checkpoint.base_snapshot for checkpoint in known if checkpoint.base_snapshot}:
+        path = snapshot.path_of(sides.state_dir, name)
+        if path.exists():
+            return _Origin(path, name)
+    if not snapshot.has_room(sides.source, sides.state_dir):
+        event("WARNING", "no_room_for_snapshot", f"no room for a copy in {sides.state_dir}: reading the live file")
+        return _Origin(sides.source.path, None)
+    with sides.source.transaction():
+        name = snapshot.take(sides.source, sides.state_dir)
+    return _Origin(snapshot.path_of(sides.state_dir, name), name)
+
+
+def _load_tables(
+    sides: Sides, plan: Plan, wanted: list[TablePlan], origin: _Origin, progress: Progress, stopping: Callable[[], bool]
+) -> list[TableReport]:
+    source = Database(origin.path, private=origin.name is not None)
+    loads, reports = {}, []
+    try:
+        for table in wanted:
+            try:
+                loads[table.name] = _begin(sides, table, plan, source, origin, progress)
+            except SchemaError as error:
+                event("ERROR", "table_stopped", str(error), table=table.name)
+                reports.append(TableReport(table.name, Applied(), 0.0, str(error)))
+    finally:
+        source.close()
+    workers = [Worker(sides, origin.path, private=origin.name is not None) for _ in range(sides.config.sync.workers)]
+    ending = threading.Event()
+
+    def copy(worker: Worker, part: Part) -> None:
+        worker.copy(loads[part.table], part, lambda: stopping() or ending.is_set())
+
+    def finish(worker: Worker, table: str) -> None:
+        if not stopping():
+            _finish_table(sides, worker.connection, loads[table])
+
+    try:
+        run_crew(workers, {name: Job(load.waits_for, load.parts) for name, load in loads.items()}, copy, finish)
+    finally:
+        ending.set()
+        for worker in workers:
+            worker.close()
+    return reports + [load.report() for load in loads.values()]
+
+
+def _begin(
+    sides: Sides, table: TablePlan, plan: Plan, source: Database, origin: _Origin, progress: Progress
+) -> TableLoad:
+    """Create the table where it is missing, fix how far its load goes, and write that down."""
+    enforced = table.created and plan.foreign_keys is ForeignKeys.ENFORCE and bool(table.foreign_keys)
+    if table.created:
+        ddl.create_table(sides.control, sides.schema, table)
+    if enforced:
+        ddl.create_key(sides.control, sides.schema, table)
+        ddl.create_foreign_keys(sides.control, sides.schema, table, table.foreign_keys)
+    straight = not enforced and (table.created or target_catalog.is_empty(sides.control, sides.schema, table.target))
+    found, estimate = parts.resume(sides, table) or parts.partition(sides, table, source, origin.name)
+    progress.table_started(table.name, estimate)
+    return TableLoad(
+        plan=table,
+        parts=found,
+        straight=straight,
+        # A table that syncd creates has no key before its rows: there is nothing that a row could conflict with.
+        on_conflict=OnConflict.FAIL if table.created and not enforced else table.on_conflict,
+        waits_for=frozenset(table.parents) if enforced or not table.created else frozenset(),
+        estimate=estimate,
+        progress=progress,
+    )
+
+
+def _finish_table(sides: Sides, connection: Connection, load: TableLoad) -> None:
+    """Give a copied table its key and indexes, judge its rejects, and let it go over to catch-up, or stop it."""
+    plan = load.plan
+    complete = load.error is None
+    if complete:
+        _index(sides, connection, load)
+        _judge(sides, connection, load)
+    known = next(c for c in sides.state.checkpoints(connection) if c.table == plan.name and c.part == TABLE_PART)
+    phase = Phase.STOPPED if load.error else Phase.CATCHUP
+    with transaction(connection):
+        sides.state.confirm_epoch(connection)
+        rows = known.rows_applied + load.applied.written
+        own = replace(known, phase=phase, rows_applied=rows, error=str(load.error or ""))
+        sides.state.save(connection, replace(own, base_snapshot=None) if complete else own)
+        if complete:
+            sides.state.drop_parts(connection, plan.name)
+        sides.state.record(connection, "ERROR" if load.error else "INFO", f"table_{phase}", plan.name, own.error)
+    load.end()
+    _tell(load)
+
+
+def _index(sides: Sides, connection: Connection, load: TableLoad) -> None:
+    plan = load.plan
+    if not plan.created:
+        return
+    try:
+        ddl.create_key(connection, sides.schema, plan)
+    except postgres_errors.IntegrityError as error:
+        load.stop(
+            SchemaError(
+                f"two rows have one key in the target: {error.diag.message_detail}",
+                where=plan.name,
+                advice=f"Choose another key for the table: [table:{plan.name}] key = ...",
+            )
+        )
+        return
+    _report(sides, connection, plan, ddl.create_indexes(connection, sides.schema, plan), "index_not_created")
+
+
+def _report(sides: Sides, connection: Connection, plan: TablePlan, failed: tuple[Skipped, ...], name: str) -> None:
+    for skipped in failed:
+        event("WARNING", name, f"{skipped.name}: not created: {skipped.reason}", table=plan.name)
+        with transaction(connection):
+            sides.state.record(connection, "WARNING", name, plan.name, f"{skipped.name}: {skipped.reason}")
+
+
+def _judge(sides: Sides, connection: Connection, load: TableLoad) -> None:
+    """Stop the table when too many of its rows are rejected; what landed stays."""
+    rejected = reject.count(connection, sides.state.source_name, load.plan.name)
+    rows = rejected + target_catalog.row_count(connection, sides.schema, load.plan.target) if rejected else 0
+    if rejected > load.plan.max_reject_ratio * rows:
+        load.stop(too_many(load.plan, rejected, rows))
+
+
+def _tell(load: TableLoad) -> None:
+    report = load.report()
+    if report.error:
+        event("ERROR", "table_stopped", report.error, table=report.table)
+        return
+    event(
+        "INFO",
+        "table_loaded",
+        f"{report.table}: loaded",
+        table=report.table,
+        rows=report.applied.written,
+        rejected=report.applied.rejected,
+        seconds=round(report.seconds, 2),
+    )
+
+
+def _end(sides: Sides, plan: Plan, origin: _Origin, progress: Progress) -> None:
+    """What needs every table: foreign keys, statistics; and the snapshot is no longer needed."""
+    phases = {name: checkpoint.phase for name, checkpoint in sides.checkpoints().items()}
+    progress.note("creating foreign keys")
+    for table in plan.tables:
+        if table.created and phases.get(table.name) is Phase.CATCHUP:
+            failed = ddl.create_foreign_keys(sides.control, sides.schema, table, table.foreign_keys)
+            _report(sides, sides.control, table, failed, "foreign_key_not_created")
+        ddl.analyze(sides.control, sides.schema, table)
+    unfinished = any(c.base_snapshot == origin.name for c in sides.state.checkpoints(sides.control))
+    if origin.name and not unfinished:
+        origin.path.unlink(missing_ok=True)

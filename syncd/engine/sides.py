@@ -1,0 +1,155 @@
+"""Both sides opened, and the plan between them: what every command starts from."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+import apsw
+
+from syncd import plan as planning
+from syncd.config import Config
+from syncd.errors import StopError
+from syncd.model import Catalog, Table, digest
+from syncd.plan import AUTO_DATE_ROWS, Plan
+from syncd.quoting import identifier
+from syncd.source import catalog as source_catalog
+from syncd.source import snapshot
+from syncd.source.database import Database, query
+from syncd.target import catalog as target_catalog
+from syncd.target.database import Connection, Target, connect
+from syncd.target.lock import Lock
+from syncd.target.state import TABLE_PART, Checkpoint, State
+
+
+class Ownership(Enum):
+    """How a command gets the lock: not at all, from its owner's end, or on loan from a daemon."""
+
+    NONE = "none"
+    TAKE = "take"
+    BORROW = "borrow"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Source and target of one command. `control` is the session that holds the lock."""
+
+    config: Config
+    source: Database
+    target: Target
+    control: Connection
+    lock: Lock
+    state: State
+    state_dir: Path
+
+    @property
+    def schema(self) -> str:
+        return self.target.schema
+
+    def connect(self) -> Connection:
+        """One more connection to the target, for a worker."""
+        return connect(self.target)
+
+    def checkpoints(self) -> Mapping[str, Checkpoint]:
+        """Each table's own checkpoint by its name; empty where syncd never wrote to this target."""
+        if not self.state.exists(self.control):
+            return {}
+        return {c.table: c for c in self.state.checkpoints(self.control) if c.part == TABLE_PART}
+
+    def plan(self, connection: apsw.Connection) -> Plan:
+        """Plan every table from both catalogues; call it in a transaction of the source."""
+        catalog = source_catalog.read(connection)
+        ours = frozenset(name for name, checkpoint in self.checkpoints().items() if checkpoint.created)
+        targets = target_catalog.read(self.control, self.schema)
+        return planning.make(catalog, targets, self.config, lambda t, c: _usable_date(connection, t, c), ours)
+
+
+def _usable_date(connection: apsw.Connection, table: Table, column: str) -> bool:
+    """Whether a date column can be found again quickly, and is of one storage class, so that it sorts by time."""
+    if not source_catalog.is_indexed(connection, table.name, column) and _is_large(connection, table):
+        return False
+    return len(source_catalog.storage_classes(connection, table.name, column)) <= 1
+
+
+def _is_large(connection: apsw.Connection, table: Table) -> bool:
+    probe = f"SELECT 1 FROM {identifier(table.name)} LIMIT 1 OFFSET {AUTO_DATE_ROWS}"
+    return bool(query(connection, probe))
+
+
+def state_home(config: Config) -> Path:
+    """The directory for what syncd keeps on disk: configured, systemd's, /var/lib/syncd as root, else XDG's."""
+    if config.sync.state_dir:
+        return config.sync.state_dir
+    if directories := os.environ.get("STATE_DIRECTORY"):
+        return Path(directories.split(":")[0])
+    if os.geteuid() == 0:
+        return Path("/var/lib/syncd")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "syncd"
+
+
+def source_path(config: Config) -> Path:
+    """The source's path with every symbolic link followed: SQLite keeps its journals beside the real file."""
+    if config.source.path is None:
+        raise StopError("no source is given", advice="Name the SQLite file: --source PATH, or [source] path")
+    return config.source.path.resolve()
+
+
+@contextmanager
+def opened(config: Config, target: Target, ownership: Ownership, *, accept_new_source: bool = False) -> Iterator[Sides]:
+    """Open both sides and, where asked for, own the source. Closes all on the way out."""
+    path = source_path(config)
+    source = Database(path)
+    try:
+        control = connect(target)
+        try:
+            yield _own(config, target, ownership, source, control, accept_new_source=accept_new_source)
+        finally:
+            control.close()
+    finally:
+        source.close()
+
+
+def _own(
+    config: Config,
+    target: Target,
+    ownership: Ownership,
+    source: Database,
+    control: Connection,
+    *,
+    accept_new_source: bool,
+) -> Sides:
+    state = State(str(source.path))
+    sides = Sides(config, source, target, control, Lock(control, state.source_name), state, state_home(config))
+    if ownership is Ownership.NONE:
+        return sides
+    if ownership is Ownership.TAKE:
+        sides.lock.take()
+    else:
+        sides.lock.borrow()
+    return replace(sides, state_dir=take_over(sides, accept_new_source=accept_new_source))
+
+
+def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
+    """Begin a new epoch as the source's owner; returns the directory of its private files.
+
+    Snapshots that no checkpoint names are removed: they are what a crash left behind.
+    """
+    state, control = sides.state, sides.control
+    state.create(control)
+    known = state.register(control, sides.source.identity, accept_new_source=accept_new_source)
+    if accept_new_source and known.identity != sides.source.identity:
+        state.forget_positions(control)
+        state.record(control, "WARNING", "source_accepted", detail=str(sides.source.path))
+    directory = state_home(sides.config) / digest(state.source_name, known.target_id)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    named = frozenset(c.base_snapshot for c in state.checkpoints(control) if c.base_snapshot)
+    snapshot.discard_others(directory, named)
+    return directory
+
+
+def catalog_of(sides: Sides) -> Catalog:
+    """The source's catalogue now."""
+    with sides.source.transaction() as connection:
+        return source_catalog.read(connection)

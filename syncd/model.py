@@ -1,0 +1,293 @@
+"""What syncd speaks of: tables of the source, keys, marks, batches, rejects, results. All frozen."""
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Affinity = str
+"""One of TEXT, NUMERIC, INTEGER, REAL, BLOB: https://sqlite.org/datatype3.html#determination_of_column_affinity"""
+
+
+def affinity_of(declared_type: str) -> Affinity:
+    """SQLite's affinity for a declared type, by the five rules of its documentation in their order."""
+    declared = declared_type.upper()
+    if "INT" in declared:
+        return "INTEGER"
+    if any(word in declared for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if "BLOB" in declared or not declared:
+        return "BLOB"
+    if any(word in declared for word in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a source table; `key_position` counts from 1 within the primary key, 0 outside it."""
+
+    name: str
+    declared_type: str
+    not_null: bool = False
+    default: str | None = None
+    key_position: int = 0
+    generated: bool = False
+    collation: str = "BINARY"
+
+    @property
+    def affinity(self) -> Affinity:
+        return affinity_of(self.declared_type)
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key of the source; `parent_columns` is empty where it names the parent's primary key implicitly."""
+
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    on_update: str = "NO ACTION"
+    on_delete: str = "NO ACTION"
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index of the source; a column is None where the index holds an expression."""
+
+    name: str
+    columns: tuple[str | None, ...]
+    descending: tuple[bool, ...]
+    unique: bool
+    partial: bool
+    origin: str
+    sql: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the source; `rowid` is an SQLite expression for its rowid, None where none can be named."""
+
+    name: str
+    columns: tuple[Column, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    indexes: tuple[Index, ...]
+    rowid: str | None
+    strict: bool
+    sql: str
+    autoincrement: bool = False
+    utf16: bool = False
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        members = sorted((column for column in self.columns if column.key_position), key=lambda c: c.key_position)
+        return tuple(column.name for column in members)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name; SQLite's names ignore the case of ASCII letters."""
+        return next((column for column in self.columns if column.name.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something of the source that is not carried over, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All that the source holds. `encoding` is SQLite's: UTF-8, UTF-16le or UTF-16be."""
+
+    tables: tuple[Table, ...]
+    skipped: tuple[Skipped, ...]
+    views: tuple[str, ...]
+    encoding: str
+    schema_version: int
+
+    def table(self, name: str) -> Table | None:
+        return next((table for table in self.tables if table.name.lower() == name.lower()), None)
+
+
+class Phase(StrEnum):
+    """Where a table stands: `load` copies it, `catchup` keeps it current, `stopped` waits for a person."""
+
+    LOAD = "load"
+    CATCHUP = "catchup"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which file the source is: device and inode, as os.stat tells them."""
+
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a table has been read.
+
+    `rowid`: the highest rowid applied. `moment`: the highest value of the date column, as an SQLite literal; None
+    where the table has no date mark or no row.
+    """
+
+    rowid: int | None = None
+    moment: str | None = None
+
+
+@dataclass(frozen=True)
+class Range:
+    """Rows of one table in the order of `order` (SQLite expressions), after `after` (their literals, exclusive)."""
+
+    order: tuple[str, ...]
+    where: str = "1"
+    after: str | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that cannot land, and why. Keys are text: see `render.source_key` for their form."""
+
+    source_key: str
+    reason: str
+    message: str
+    column: str = ""
+    sqlstate: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows rendered for COPY.
+
+    `payload` holds `rows` lines in CSV; `last` is the place of the last row that was read, as literals of the range's
+    order; `read` counts the rows read, so `read - rows` of them are in `refusals`. Lines of a `keyed` batch end with
+    the source key and the target key.
+    """
+
+    payload: bytes
+    rows: int
+    read: int
+    last: str
+    refusals: tuple[Refusal, ...] = ()
+    keyed: bool = False
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row of `syncd.reject`."""
+
+    table: str
+    source_key: str
+    reason: str
+    message: str
+    column: str
+    sqlstate: str
+    attempts: int
+    first_seen: str = ""
+    last_tried: str = ""
+    row_data: str | None = None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of rows: counts of one table."""
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "Applied") -> "Applied":
+        return Applied(
+            self.read + other.read,
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.deleted + other.deleted,
+            self.rejected + other.rejected,
+        )
+
+    @property
+    def written(self) -> int:
+        return self.inserted + self.updated
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """One table's part of a load or a pass; `error` says why it stopped, empty where it did not."""
+
+    table: str
+    applied: Applied
+    seconds: float
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """One load or pass over all its tables, in their order."""
+
+    tables: tuple[TableReport, ...]
+    seconds: float
+
+    @property
+    def applied(self) -> Applied:
+        return sum((table.applied for table in self.tables), Applied())
+
+    @property
+    def stopped(self) -> tuple[TableReport, ...]:
+        return tuple(table for table in self.tables if table.error)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference between the two sides. `kind`: missing, extra, different, count or foreign key."""
+
+    table: str
+    kind: str
+    key: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class TableVerdict:
+    """What verify found in one table; counts are rows."""
+
+    table: str
+    source_rows: int
+    target_rows: int
+    rejected: int
+    compared: int
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What verify found; `mode` is counts or sample."""
+
+    mode: str
+    tables: tuple[TableVerdict, ...]
+    seconds: float
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return tuple(difference for table in self.tables for difference in table.differences)
+
+
+def digest(*parts: str) -> str:
+    """A short stable name for what the parts say, 16 hexadecimal digits."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """What `status` tells of one table; `seconds_since_pass` is None before its first."""
+
+    table: str
+    phase: Phase
+    rows_applied: int
+    mark: Mark
+    rejects: int
+    error: str = ""
+    updated_at: str = field(default="")

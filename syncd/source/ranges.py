@@ -1,0 +1,136 @@
+"""Which rows to read: ranges beyond a mark, and keys to read again."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import apsw
+
+from syncd.model import Mark, Range
+from syncd.plan import TablePlan
+from syncd.quoting import identifier, literal
+from syncd.source.database import query
+
+_EPOCH_UNITS = ((1e14, 1e6), (1e11, 1e3), (1e8, 1.0))
+"""A number from 1e14 on counts microseconds since 1970, from 1e11 milliseconds, from 1e8 seconds."""
+_JULIAN_DAYS = (1_700_000.0, 5_400_000.0)
+_SECONDS_A_DAY = 86_400
+
+
+def safe_literal(expression: str, *, utf16: bool = False) -> str:
+    """An SQLite expression that writes a value as a literal which reads back to the same bytes.
+
+    `quote()` stops at a NUL and passes invalid UTF-8 through; hexadecimal does neither. In a UTF-16 database a cast
+    from hexadecimal would be read as UTF-16, and text is always valid Unicode when it is converted.
+    """
+    if utf16:
+        return f"quote({expression})"
+    odd = f"typeof({expression})='text' AND (instr({expression},char(0)) OR {expression} GLOB '*[^ -~]*')"
+    return f"iif({odd},'CAST(X'''||hex({expression})||''' AS TEXT)',quote({expression}))"
+
+
+def source_key(plan: TablePlan) -> str:
+    """An SQLite expression for the text that names one source row: its rowid, or its key as a list of literals."""
+    if plan.by_rowid:
+        return f"CAST({plan.source_key[0]} AS TEXT)"
+    return "||','||".join(safe_literal(column, utf16=plan.source.utf16) for column in plan.source_key)
+
+
+def whole(plan: TablePlan, until: int | None = None, after: str | None = None) -> Range:
+    """Every row in the order of the source key; of a table with rowids those up to `until`, inclusive."""
+    where = f"{plan.source_key[0]} <= {until}" if until is not None else "1"
+    return Range(plan.source_key, where, after)
+
+
+def without(rows: Range, plan: TablePlan, left_out: frozenset[str]) -> Range:
+    """The range less the rows of these source keys."""
+    if not left_out:
+        return rows
+    return replace(rows, where=f"{rows.where} AND NOT ({of_keys(plan, left_out).where})")
+
+
+def spans(
+    connection: apsw.Connection, plan: TablePlan, most: int, least_rows: int
+) -> list[tuple[str | None, int | None]]:
+    """Cut a table into at most `most` ranges of rowids: (after, until) of each, together the whole table as it is now.
+
+    A table without rowids is one range. Rowids may be sparse, so ranges may hold fewer than `least_rows` rows.
+    """
+    if not plan.by_rowid:
+        return [(None, None)]
+    rowid, of = plan.source_key[0], identifier(plan.source.name)
+    first, last = query(connection, f"SELECT (SELECT min({rowid}) FROM {of}), (SELECT max({rowid}) FROM {of})")[0]
+    if first is None:
+        return []
+    count = max(1, min(most, (last - first) // least_rows))
+    edges = [first - 1 + (last - first + 1) * n // count for n in range(count)] + [last]
+    return [(str(after) if n else None, until) for n, (after, until) in enumerate(pairwise(edges))]
+
+
+def of_keys(plan: TablePlan, keys: Iterable[str]) -> Range:
+    """The rows of these source keys, those that are still there."""
+    if plan.by_rowid:
+        return Range(plan.source_key, f"{plan.source_key[0]} IN ({','.join(keys)})")
+    rows = ",".join(f"({key})" for key in keys)
+    return Range(plan.source_key, f"({','.join(plan.source_key)}) IN (VALUES {rows})")
+
+
+def bound(connection: apsw.Connection, plan: TablePlan) -> Mark:
+    """How far the table reaches in this transaction: the mark that a pass over it will leave."""
+    rowid, moment = "NULL", "NULL"
+    of = identifier(plan.source.name)
+    if plan.mark.rowid:
+        rowid = f"(SELECT max({plan.mark.rowid}) FROM {of})"
+    if plan.mark.moment:
+        column = identifier(plan.mark.moment)
+        written = safe_literal("m", utf16=plan.source.utf16)
+        moment = f"(SELECT {written} FROM (SELECT max({column}) AS m FROM {of}) WHERE m IS NOT NULL)"
+    row = query(connection, f"SELECT {rowid}, {moment}")[0]
+    return Mark(row[0], row[1])
+
+
+def beyond(plan: TablePlan, mark: Mark, until: Mark) -> tuple[Range, ...]:
+    """The rows between a mark and a bound.
+
+    By rowid: those after the mark. By date: those from the mark on, ties included, less the lookback; rows that are
+    new by rowid are left to the first range, so no row comes twice.
+    """
+    ranges = []
+    if plan.mark.rowid and until.rowid is not None and (mark.rowid is None or until.rowid > mark.rowid):
+        ranges.append(whole(plan, until.rowid, None if mark.rowid is None else str(mark.rowid)))
+    if plan.mark.moment and mark.moment and until.moment:
+        ranges.append(_from_moment(plan, mark, until))
+    elif plan.mark.moment and not plan.mark.rowid and until.moment:
+        ranges.append(
+            Range((identifier(plan.mark.moment), *plan.source_key), f"{identifier(plan.mark.moment)} IS NOT NULL")
+        )
+    return tuple(ranges)
+
+
+def _from_moment(plan: TablePlan, mark: Mark, until: Mark) -> Range:
+    column = identifier(plan.mark.moment or "")
+    where = f"{column} >= {earlier(mark.moment or '', plan.mark.lookback)} AND {column} <= {until.moment}"
+    if plan.mark.rowid and mark.rowid is not None:
+        where += f" AND {plan.mark.rowid} <= {mark.rowid}"
+    elif plan.mark.rowid:
+        where = "0"
+    return Range((column, *plan.source_key), where)
+
+
+def earlier(moment: str, lookback: timedelta) -> str:
+    """The literal of a moment that lies `lookback` before the given one, in its own notation, or the same one.
+
+    Text loses its fraction and zone: a prefix sorts before all that it begins, so nothing in between is missed.
+    """
+    if not lookback:
+        return moment
+    if moment.startswith("'"):
+        text = moment[1:-1]
+        time = datetime.fromisoformat(text[:19]) - lookback
+        return literal(time.strftime("%Y-%m-%d" if len(text) == 10 else f"%Y-%m-%d{text[10]}%H:%M:%S"))
+    number = float(moment)
+    if _JULIAN_DAYS[0] <= number <= _JULIAN_DAYS[1]:
+        return repr(number - lookback.total_seconds() / _SECONDS_A_DAY)
+    unit = next((unit for least, unit in _EPOCH_UNITS if number >= least), 1.0)
+    return repr(number - lookback.total_seconds() * unit)

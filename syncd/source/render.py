@@ -1,0 +1,196 @@
+"""Rendering: SQLite itself writes the CSV that PostgreSQL's COPY reads; Python moves bytes and touches no value."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import apsw
+
+from syncd.model import Batch, Range, Refusal
+from syncd.plan import ColumnPlan, TablePlan
+from syncd.quoting import identifier
+from syncd.source import ranges
+from syncd.source.database import LONGEST_ROW, LONGEST_VALUE, query
+from syncd.types import Rendering, rendering
+
+_NEWLINE = "char(10)"
+_NUL = "char(0)"
+_KEYS_AT_ONCE = 500
+
+
+class Renderer:
+    """Renders rows of one table on one connection. Not for two threads at once.
+
+    A plain line holds the plan's columns; a keyed line the source key and the target key as well, which the stage
+    keeps beside the row.
+    """
+
+    def __init__(self, connection: apsw.Connection, plan: TablePlan) -> None:
+        self.plan = plan
+        self.connection = connection
+        self._utf16 = plan.source.utf16
+        self._at_once = plan.batch_rows
+        self._columns = tuple((c, rendering(c.expression, c.affinity, c.type)) for c in plan.columns)
+        by_name = {column.name: how for column, how in self._columns}
+        key = "||','||".join(by_name[name].field for name in plan.key)
+        careful_key = "||','||".join(by_name[name].careful_field for name in plan.key)
+        plain = "||','||".join(how.field for _, how in self._columns)
+        careful = "||','||".join(how.careful_field for _, how in self._columns)
+        self._source_key = ranges.source_key(plan)
+        self._plain = plain
+        self._keyed = f"{plain}||','||quote({self._source_key})||','||quote({key})"
+        self._careful = f"{careful}||','||quote({self._source_key})||','||quote({careful_key})"
+        self._suspect = _any_suspect(self._columns)
+        self._verdict = _verdict(self._columns)
+
+    def batches(self, rows: Range, *, keyed: bool) -> Iterator[Batch]:
+        """Render a range batch by batch, each of at most `batch_rows` rows and 16 MiB."""
+        while (batch := self.next(rows, keyed=keyed)) is not None:
+            yield batch
+            rows = Range(rows.order, rows.where, batch.last)
+
+    def next(self, rows: Range, *, keyed: bool, at_most: int | None = None) -> Batch | None:
+        """Render the first batch of a range; None where it holds no row.
+
+        A batch with a suspect value is keyed whatever was asked for, and holds the rows that can land exactly.
+        """
+        limit = min(self._at_once, at_most or self._at_once)
+        while True:
+            try:
+                batch = self._render(rows, limit, keyed=keyed)
+                self._at_once = min(self._at_once * 2, self.plan.batch_rows)
+                return batch
+            except apsw.TooBigError:
+                if limit == 1:
+                    return self._render_huge(rows)
+                self._at_once = limit = max(1, limit // 4)
+
+    def _render(self, rows: Range, limit: int, *, keyed: bool) -> Batch | None:
+        line = self._keyed if keyed else self._plain
+        inner = self._select(f"{line} AS line, {self._suspect} AS suspect", rows, limit)
+        lines = self._bytes(f"group_concat(line,{_NEWLINE})")
+        if _single_number(rows, self.plan):
+            outer = f"SELECT {lines}, count(*), max(place), total(suspect) FROM ({inner})"
+        else:
+            # Beside a lone max(n) a bare column is that of the row with the maximum: https://sqlite.org/quirks.html
+            numbered = f"SELECT *, row_number() OVER () AS n FROM ({inner})"
+            outer = f"SELECT {lines}, count(*), place, total(suspect), max(n) FROM ({numbered})"
+        payload, count, last, suspects = query(self.connection, outer)[0][:4]
+        if not count:
+            return None
+        if suspects:
+            return self._examine(rows, limit)
+        return Batch(_encoded(payload), count, count, str(last), keyed=keyed)
+
+    def _select(self, what: str, rows: Range, limit: int) -> str:
+        place = rows.order[0] if _single_number(rows, self.plan) else _literals(rows.order, utf16=self._utf16)
+        after = f" AND ({','.join(rows.order)}) > ({rows.after})" if rows.after is not None else ""
+        return (
+            f"SELECT {what}, {place} AS place FROM {identifier(self.plan.source.name)} "
+            f"WHERE {rows.where}{after} ORDER BY {','.join(rows.order)} LIMIT {limit}"
+        )
+
+    def _bytes(self, expression: str) -> str:
+        """A cast to BLOB spares decoding and encoding; in a UTF-16 database it would yield UTF-16."""
+        return expression if self._utf16 else f"CAST({expression} AS BLOB)"
+
+    def _examine(self, rows: Range, limit: int) -> Batch:
+        """Decide row by row: the lines of those that can land exactly, refusals for the others."""
+        what = f"{self._source_key} AS key, {self._bytes(self._careful)} AS line, {self._verdict} AS verdict"
+        lines, refusals, last = [], [], ""
+        for key, line, verdict, place in query(self.connection, self._select(what, rows, limit)):
+            last = str(place)
+            if verdict is None:
+                lines.append(_encoded(line))
+            else:
+                refusals.append(self._refusal(key, verdict))
+        return Batch(b"\n".join(lines), len(lines), len(lines) + len(refusals), last, tuple(refusals), keyed=True)
+
+    def _refusal(self, key: str, verdict: str) -> Refusal:
+        position, kind = verdict.split(":")
+        column: ColumnPlan = self._columns[int(position)][0]
+        if kind == "nul":
+            return Refusal(key, "nul", "text with a NUL, which PostgreSQL cannot hold", column.name)
+        return Refusal(key, "value", f"{column.type.name} cannot hold this {kind} value exactly", column.name)
+
+    def _render_huge(self, rows: Range) -> Batch | None:
+        """A single row over 16 MiB; one over SQLite's own limit of 1,000,000,000 bytes is refused."""
+        self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
+        try:
+            return self._render(rows, 1, keyed=True)
+        except apsw.TooBigError:
+            statement = self._select(f"{self._source_key} AS key", rows, 1)
+            key, place = query(self.connection, statement)[0]
+            refusal = Refusal(key, "too large", "the row is longer than 1,000,000,000 bytes")
+            return Batch(b"", 0, 1, str(place), (refusal,), keyed=True)
+        finally:
+            self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+
+    def keys(self, rows: Range) -> frozenset[str]:
+        """The source keys of a range."""
+        statement = f"SELECT {self._source_key} FROM {identifier(self.plan.source.name)} WHERE {rows.where}"
+        return frozenset(key for (key,) in query(self.connection, statement))
+
+
+def _single_number(rows: Range, plan: TablePlan) -> bool:
+    return plan.by_rowid and rows.order == plan.source_key
+
+
+def _literals(expressions: Iterable[str], *, utf16: bool) -> str:
+    return "||','||".join(ranges.safe_literal(expression, utf16=utf16) for expression in expressions)
+
+
+def _encoded(payload: bytes | str) -> bytes:
+    return payload.encode() if isinstance(payload, str) else payload
+
+
+def _any_suspect(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
+    """One condition for the whole row. All texts are searched for a NUL at once: it costs a third of one by one."""
+    conditions = [f"coalesce({how.suspect},0)" for _, how in columns]
+    texts = [column.expression for column, how in columns if how.may_hold_text]
+    if texts:
+        conditions.append(f"instr(concat({','.join(texts)}),{_NUL})")
+    return f"({' OR '.join(conditions)})"
+
+
+def _verdict(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
+    """NULL for a row that can land exactly, else the position of the first column that cannot, and what it holds."""
+    cases = []
+    for position, (column, how) in enumerate(columns):
+        e = column.expression
+        cases.append(f"WHEN {how.careful_suspect} THEN '{position}:'||typeof({e})")
+        if how.may_hold_text:
+            cases.append(f"WHEN typeof({e})='text' AND instr({e},{_NUL}) THEN '{position}:nul'")
+    return f"CASE {' '.join(cases)} END"
+
+
+def row_data(connection: apsw.Connection, plan: TablePlan, keys: Iterable[str]) -> Mapping[str, str]:
+    """The source's columns of these rows as JSON, by source key: for people."""
+    wanted, found = list(keys), {}
+    columns = [identifier(column.name) for column in plan.source.columns]
+    shown = ", ".join(f"typeof({e}), iif(typeof({e})='text',hex({e}),{e})" for e in columns)
+    for start in range(0, len(wanted), _KEYS_AT_ONCE):
+        rows = ranges.of_keys(plan, wanted[start : start + _KEYS_AT_ONCE])
+        statement = f"SELECT {ranges.source_key(plan)}, {shown} FROM {identifier(plan.source.name)} WHERE {rows.where}"
+        for key, *values in query(connection, statement):
+            pairs = zip(plan.source.columns, values[::2], values[1::2], strict=True)
+            readable = {column.name: _readable(kind, value) for column, kind, value in pairs}
+            found[key] = json.dumps(readable, ensure_ascii=False)
+    return found
+
+
+def _readable(kind: str, value: object) -> object:
+    """JSON's own kinds as they are; blobs, and text that PostgreSQL's jsonb cannot hold, as `{"hex": ...}`."""
+    if isinstance(value, bytes):
+        return {"hex": value.hex()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if kind != "text":
+        return value
+    written = bytes.fromhex(str(value))
+    if b"\0" in written:
+        return {"hex": written.hex()}
+    try:
+        return written.decode()
+    except UnicodeDecodeError:
+        return {"hex": written.hex()}

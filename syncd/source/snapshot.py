@@ -1,0 +1,66 @@
+"""Private copies of the source, made by SQLite's backup: one state of it, that nobody writes to."""
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+import apsw
+
+from syncd.errors import StopError
+from syncd.source.database import Database, translated
+
+SUFFIX = ".snapshot"
+SPARE_BYTES = 64 * 2**20
+
+
+def path_of(state_dir: Path, name: str) -> Path:
+    """Where the snapshot of that name lies; it may not be there."""
+    return state_dir / f"{name}{SUFFIX}"
+
+
+def has_room(source: Database, state_dir: Path) -> bool:
+    """Whether a copy of the source fits in `state_dir` with 64 MiB to spare."""
+    with translated(source.path):
+        size = int(source.connection.pragma("page_count")) * int(source.connection.pragma("page_size"))
+    return shutil.disk_usage(state_dir).free > size + SPARE_BYTES
+
+
+def take(source: Database, state_dir: Path) -> str:
+    """Copy the source in one step and return the copy's name.
+
+    One step holds one read transaction: small steps beside a busy writer start over at each of its commits and never
+    end (https://sqlite.org/c3ref/backup_finish.html). A writer in rollback-journal mode waits for the copy, one in WAL
+    mode does not.
+    """
+    name = uuid.uuid4().hex
+    path = path_of(state_dir, name)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        copy = apsw.Connection(str(path))
+        try:
+            copy.pragma("journal_mode", "off")
+            copy.pragma("synchronous", "off")
+            with translated(source.path), copy.backup("main", source.connection, "main") as backup:
+                while not backup.done:
+                    backup.step(-1)
+        finally:
+            copy.close()
+    except (OSError, apsw.FullError, apsw.IOError) as error:
+        path.unlink(missing_ok=True)
+        raise StopError(
+            f"the private copy of the source failed: {error}",
+            where=str(path),
+            advice="Free some space, or set [sync] state_dir to a disk with more",
+        ) from error
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return name
+
+
+def discard_others(state_dir: Path, keep: frozenset[str]) -> None:
+    """Remove every snapshot in `state_dir` that is not named in `keep`: a crash left it behind."""
+    for path in state_dir.glob(f"*{SUFFIX}*"):
+        if path.name.split(".")[0] not in keep:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,219 @@
+"""The target: how it is reached, what its failures mean, and what is worth trying again."""
+
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from syncd.errors import (
+    ConfigError,
+    RefusedError,
+    RetryError,
+    SchemaError,
+    StopError,
+    SyncdError,
+    TargetError,
+    TargetUnavailableError,
+)
+from syncd.target.stall import guard
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+CONNECT_SECONDS = 10
+_PASSING = re.compile(r"08...|57P0[1-5]|53...|40001|40P01|55P03|25P0[34]|XX...")
+"""SQLSTATEs of faults that pass: connection, shutdown and start, resources, deadlock, lock timeout, time-outs."""
+_ROW = re.compile(r"22...|23...|21000")
+"""SQLSTATEs that speak of a row's data."""
+_REFUSED_AT_THE_DOOR = re.compile(
+    r"password|authentication|no pg_hba.conf entry|role .* does not exist|database .* does not exist"
+    r"|certificate|SSL|permission denied for database|not permitted to log in",
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the target is. The password stands apart from the DSN, so that neither is shown by accident."""
+
+    dsn: str = field(repr=False)
+    password: str | None = field(default=None, repr=False)
+    schema: str = "public"
+    timezone: str = "UTC"
+
+    @property
+    def shown(self) -> str:
+        """Host and database, for people; never a secret."""
+        known = {**_environment(), **conninfo_to_dict(self.dsn)}
+        return f"{known.get('host', 'local socket')}/{known.get('dbname', known.get('user', ''))}"
+
+
+def _environment() -> dict[str, str]:
+    names = {"PGHOST": "host", "PGDATABASE": "dbname", "PGUSER": "user"}
+    return {key: os.environ[name] for name, key in names.items() if name in os.environ}
+
+
+def parse(dsn: str) -> None:
+    """Raise ConfigError where libpq cannot read the DSN; its own message may echo a password, so it is not shown."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.Error:
+        raise ConfigError(
+            "the target's DSN cannot be read",
+            where="[target] dsn",
+            advice="Write postgresql://user@host/database, odd characters percent-encoded, or host=... dbname=...",
+        ) from None
+
+
+def connect(target: Target) -> Connection:
+    """Open a connection with every setting pinned that changes what a value means. Autocommit is on.
+
+    Raises TargetUnavailableError where trying again may help, else TargetError or RefusedError.
+    """
+    further: dict[str, Any] = {"application_name": "syncd", "connect_timeout": CONNECT_SECONDS}
+    if target.password is not None:
+        further["password"] = target.password
+    given = conninfo_to_dict(target.dsn)
+    with translated(target.shown):
+        connection = psycopg.connect(
+            target.dsn,
+            autocommit=True,
+            prepare_threshold=2,
+            **{key: value for key, value in further.items() if key == "password" or key not in given},
+        )
+        _pin(connection, target)
+    return connection
+
+
+def _pin(connection: Connection, target: Target) -> None:
+    settings = {
+        "TimeZone": target.timezone,
+        "DateStyle": "ISO, YMD",
+        "IntervalStyle": "postgres",
+        "client_encoding": "UTF8",
+        "standard_conforming_strings": "on",
+        "bytea_output": "hex",
+        "extra_float_digits": "1",
+        "statement_timeout": "0",
+        "lock_timeout": "60s",
+        "idle_in_transaction_session_timeout": "120s",
+        "client_min_messages": "warning",
+    }
+    if connection.info.server_version >= 140000:
+        settings["client_connection_check_interval"] = "5s"
+    names = list(settings)
+    query = "SELECT " + ", ".join("set_config(%s, %s, false)" for _ in names)
+    connection.execute(query, [part for name in names for part in (name, settings[name])])
+    if connection.execute("SELECT pg_is_in_recovery()").fetchall()[0][0]:
+        connection.close()
+        raise TargetError(
+            "the target is a read-only standby", where=target.shown, advice="Connect to the primary server"
+        )
+
+
+@contextmanager
+def translated(where: str = "") -> Iterator[None]:
+    """Turn PostgreSQL's failures into ours, except those that speak of a row's data: they are the stage's business."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if is_row_fault(error):
+            raise
+        raise explain(error, where) from None
+
+
+def is_row_fault(error: psycopg.Error) -> bool:
+    """Whether the failure speaks of a row's data: a value, a key, a constraint."""
+    return bool(error.sqlstate and _ROW.fullmatch(error.sqlstate))
+
+
+def explain(error: psycopg.Error, where: str = "") -> SyncdError:
+    """What a failure of PostgreSQL means for the user."""
+    said = str(error).strip() or type(error).__name__
+    state = error.sqlstate
+    if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        if _REFUSED_AT_THE_DOOR.search(said):
+            return TargetError(said, where=where, advice="Check user, password and database of the target")
+        return TargetUnavailableError(said, where=where, advice="Trying again")
+    if state is None:
+        return StopError(said, where=where)
+    if _PASSING.fullmatch(state):
+        return TargetUnavailableError(said, where=where, advice="Trying again")
+    if state == "25006":
+        return TargetError(said, where=where, advice="The target is read-only: connect to the primary server")
+    if state == "42501":
+        return RefusedError(said, where=where, advice="Grant the role of the target what the message names")
+    if state[:2] in ("28", "3D"):
+        return TargetError(said, where=where, advice="Check user, password and database of the target")
+    if state[:2] == "42":
+        table = error.diag.table_name or where
+        return SchemaError(said, where=table, advice="The target's tables changed: run syncd load, or undo the change")
+    return StopError(f"{said} (SQLSTATE {state})", where=where)
+
+
+def retrying(stop_after: float, on_retry: Callable[[RetryError], None]) -> Retrying:
+    """Try again what failed for a passing reason, at growing and scattered intervals, for `stop_after` seconds."""
+
+    def report(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RetryError):
+            on_retry(error)
+
+    return Retrying(
+        retry=retry_if_exception_type(RetryError),
+        wait=wait_exponential_jitter(initial=0.1, max=5, jitter=0.5),
+        stop=stop_after_delay(stop_after),
+        before_sleep=report,
+        reraise=True,
+    )
+
+
+@contextmanager
+def transaction(connection: Connection, *, durable: bool = True) -> Iterator[None]:
+    """One transaction, watched for a server that stops answering.
+
+    `durable = False` lets a crash of the server lose it whole, rows and checkpoint together: the load does it again.
+    """
+    with translated(), guard(connection):
+        connection.execute("BEGIN")
+        try:
+            if not durable:
+                connection.execute("SET LOCAL synchronous_commit = off")
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if not connection.closed and not connection.broken:
+                _roll_back(connection)
+            raise
+
+
+def _roll_back(connection: Connection) -> None:
+    """End a failed transaction; a connection that cannot is closed, which ends it too."""
+    try:
+        connection.execute("ROLLBACK")
+    except psycopg.Error:
+        connection.close()
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """A part of a transaction that is undone alone when it fails."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except psycopg.Error:
+        if not connection.broken:
+            connection.execute("ROLLBACK TO SAVEPOINT part")
+        raise
+    connection.execute("RELEASE SAVEPOINT part")
+
+
+def describe(connection: Connection) -> Mapping[str, str]:
+    """Version and place of the server, for reports."""
+    info = connection.info
+    return {"version": info.parameter_status("server_version") or "", "host": info.host or socket.gethostname()}

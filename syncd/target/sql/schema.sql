@@ -1,0 +1,59 @@
+CREATE SCHEMA IF NOT EXISTS syncd;
+
+CREATE TABLE IF NOT EXISTS syncd.source (
+    name text PRIMARY KEY,
+    device numeric NOT NULL,
+    inode numeric NOT NULL,
+    epoch bigint NOT NULL DEFAULT 0,
+    target_id text NOT NULL DEFAULT md5(random()::text || clock_timestamp()::text),
+    data_version text
+);
+
+CREATE TABLE IF NOT EXISTS syncd.checkpoint (
+    source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,
+    table_name text NOT NULL,
+    part integer NOT NULL,
+    phase text NOT NULL CHECK (phase IN ('load', 'catchup', 'stopped')),
+    mark jsonb NOT NULL DEFAULT '{}',
+    base_snapshot text,
+    fingerprint text NOT NULL,
+    rows_applied bigint NOT NULL DEFAULT 0,
+    error text NOT NULL DEFAULT '',
+    created boolean NOT NULL DEFAULT false,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (source_name, table_name, part)
+);
+
+CREATE TABLE IF NOT EXISTS syncd.touched (
+    source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,
+    table_name text NOT NULL,
+    source_key text NOT NULL,
+    target_key text NOT NULL,
+    round bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (source_name, table_name, source_key, target_key)
+);
+
+CREATE TABLE IF NOT EXISTS syncd.reject (
+    source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,
+    table_name text NOT NULL,
+    source_key text NOT NULL,
+    row_data jsonb,
+    reason text NOT NULL,
+    column_name text NOT NULL DEFAULT '',
+    message text NOT NULL,
+    sqlstate text NOT NULL DEFAULT '',
+    first_seen timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_tried timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempts integer NOT NULL DEFAULT 1,
+    PRIMARY KEY (source_name, table_name, source_key)
+);
+
+CREATE TABLE IF NOT EXISTS syncd.event (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    level text NOT NULL,
+    event text NOT NULL,
+    table_name text NOT NULL DEFAULT '',
+    detail text NOT NULL DEFAULT ''
+);

@@ -1,0 +1,23 @@
+SELECT c.oid, c.relname,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(
+                   a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> '')
+                   ORDER BY a.attnum), '[]')
+          FROM pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+       (SELECT coalesce(jsonb_agg(members ORDER BY is_primary DESC, name), '[]')
+          FROM (SELECT i.indisprimary AS is_primary, i.indexrelid::regclass::text AS name,
+                       jsonb_agg(a.attname ORDER BY k.place) AS members,
+                       bool_and(a.attnotnull) AS usable
+                  FROM pg_index i
+                 CROSS JOIN LATERAL unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k(attnum, place)
+                  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                 WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+                   AND i.indpred IS NULL AND i.indexprs IS NULL
+                 GROUP BY i.indexrelid, i.indisprimary) AS unique_keys
+         WHERE usable) AS keys,
+       (SELECT coalesce(jsonb_agg(DISTINCT p.relname), '[]')
+          FROM pg_constraint f JOIN pg_class p ON p.oid = f.confrelid
+         WHERE f.conrelid = c.oid AND f.contype = 'f') AS parents
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p')
+ ORDER BY c.relname

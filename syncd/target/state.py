@@ -1,0 +1,208 @@
+"""The state of syncd, kept in the schema `syncd` of the target and changed in the transactions that move rows."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from syncd.errors import LockHeldError, SourceReplacedError
+from syncd.model import Identity, Mark, Phase, TableStatus
+from syncd.target.database import Connection, translated
+from syncd.target.sql import statement
+
+TABLE_PART = 0
+"""The part of a table's own checkpoint; parts from 1 on are ranges of its load."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far one table, or one range of its load, has come.
+
+    `mark` of the table: see `Mark`. `place` and `until` of a range: literals of its source key, `until` inclusive.
+    """
+
+    table: str
+    part: int
+    phase: Phase
+    fingerprint: str
+    mark: Mark = field(default_factory=Mark)
+    place: str | None = None
+    until: int | None = None
+    base_snapshot: str | None = None
+    rows_applied: int = 0
+    error: str = ""
+    created: bool = False
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What the target remembers of the source."""
+
+    identity: Identity
+    epoch: int
+    target_id: str
+
+
+class State:
+    """The state of one source. Methods run in the caller's transaction where one is open."""
+
+    def __init__(self, source_name: str) -> None:
+        self.source_name = source_name
+        self.epoch = 0
+
+    def create(self, connection: Connection) -> None:
+        """Create the schema `syncd` where it is missing."""
+        with translated("schema syncd"):
+            there = connection.execute("SELECT to_regclass('syncd.event') IS NOT NULL").fetchall()[0][0]
+            if not there:
+                connection.execute(statement("schema"))
+
+    def exists(self, connection: Connection) -> bool:
+        with translated():
+            return bool(connection.execute("SELECT to_regclass('syncd.event') IS NOT NULL").fetchall()[0][0])
+
+    def register(self, connection: Connection, identity: Identity, *, accept_new_source: bool) -> SourceState:
+        """Take the source over: a new epoch, which every transaction of an older owner is refused by.
+
+        Raises SourceReplacedError where the source is another file than before.
+        """
+        with translated():
+            connection.execute(
+                "INSERT INTO syncd.source (name, device, inode) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                [self.source_name, identity.device, identity.inode],
+            )
+            known = self.source(connection)
+            if known is not None and known.identity != identity and not accept_new_source:
+                raise SourceReplacedError(
+                    "another file stands where the source stood",
+                    where=self.source_name,
+                    advice="Put the right file back, or go on with the new one: --accept-new-source",
+                )
+            epoch, target_id = connection.execute(
+                "UPDATE syncd.source SET epoch = epoch + 1, device = %s, inode = %s WHERE name = %s"
+                " RETURNING epoch, target_id",
+                [identity.device, identity.inode, self.source_name],
+            ).fetchall()[0]
+        self.epoch = epoch
+        return SourceState(known.identity if known else identity, epoch, target_id)
+
+    def source(self, connection: Connection) -> SourceState | None:
+        with translated():
+            rows = connection.execute(
+                "SELECT device::bigint, inode::bigint, epoch, target_id FROM syncd.source WHERE name = %s",
+                [self.source_name],
+            ).fetchall()
+        return SourceState(Identity(rows[0][0], rows[0][1]), rows[0][2], rows[0][3]) if rows else None
+
+    def confirm_epoch(self, connection: Connection) -> None:
+        """Hold off a new owner until this transaction ends. Raises LockHeldError where there is one already."""
+        rows = connection.execute(
+            "SELECT epoch FROM syncd.source WHERE name = %s FOR SHARE", [self.source_name]
+        ).fetchall()
+        if not rows or rows[0][0] != self.epoch:
+            raise LockHeldError("another syncd took over this source", where=self.source_name)
+
+    def checkpoints(self, connection: Connection) -> tuple[Checkpoint, ...]:
+        with translated():
+            rows = connection.execute(
+                "SELECT table_name, part, phase, fingerprint, mark, base_snapshot, rows_applied, error, created"
+                " FROM syncd.checkpoint WHERE source_name = %s ORDER BY table_name, part",
+                [self.source_name],
+            ).fetchall()
+        return tuple(
+            Checkpoint(
+                table, part, Phase(phase), print_, Mark(mark.get("rowid"), mark.get("moment")),
+                mark.get("place"), mark.get("until"), base, rows_applied, error, created,
+            )
+            for table, part, phase, print_, mark, base, rows_applied, error, created in rows
+        )  # fmt: skip
+
+    def place(self, connection: Connection, table: str, part: int) -> str | None:
+        """Where a range of a load stands; its row stays locked until the transaction ends.
+
+        Also the answer to what became of a COMMIT whose answer was lost: the lock waits for the old backend's end.
+        """
+        rows = connection.execute(
+            "SELECT mark ->> 'place' FROM syncd.checkpoint"
+            " WHERE source_name = %s AND table_name = %s AND part = %s FOR UPDATE",
+            [self.source_name, table, part],
+        ).fetchall()
+        return rows[0][0] if rows else None
+
+    def save(self, connection: Connection, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint whole."""
+        connection.execute(
+            "INSERT INTO syncd.checkpoint AS c (source_name, table_name, part, phase, fingerprint, mark, base_snapshot,"
+            " rows_applied, error, created) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (source_name, table_name, part) DO UPDATE SET phase = excluded.phase,"
+            " fingerprint = excluded.fingerprint, mark = excluded.mark, base_snapshot = excluded.base_snapshot,"
+            " rows_applied = excluded.rows_applied, error = excluded.error, created = c.created OR excluded.created,"
+            " updated_at = clock_timestamp()",
+            [
+                self.source_name, checkpoint.table, checkpoint.part, checkpoint.phase, checkpoint.fingerprint,
+                json.dumps(_mark(checkpoint)), checkpoint.base_snapshot, checkpoint.rows_applied, checkpoint.error,
+                checkpoint.created,
+            ],
+        )  # fmt: skip
+
+    def advance(self, connection: Connection, table: str, part: int, place: str, rows: int) -> None:
+        """Move a range of a load on to `place`, in the transaction of its rows."""
+        connection.execute(
+            "UPDATE syncd.checkpoint SET mark = jsonb_set(mark, '{place}', to_jsonb(%s::text)),"
+            " rows_applied = rows_applied + %s, updated_at = clock_timestamp()"
+            " WHERE source_name = %s AND table_name = %s AND part = %s",
+            [place, rows, self.source_name, table, part],
+        )
+
+    def drop_parts(self, connection: Connection, table: str) -> None:
+        """Forget the ranges of a table's load."""
+        connection.execute(
+            "DELETE FROM syncd.checkpoint WHERE source_name = %s AND table_name = %s AND part > %s",
+            [self.source_name, table, TABLE_PART],
+        )
+
+    def forget_positions(self, connection: Connection) -> None:
+        """Let every table be loaded again, what syncd created stays known: the source is another file."""
+        connection.execute(
+            "DELETE FROM syncd.checkpoint WHERE source_name = %s AND part > %s", [self.source_name, TABLE_PART]
+        )
+        connection.execute(
+            "UPDATE syncd.checkpoint SET phase = 'load', mark = '{}', base_snapshot = NULL, rows_applied = 0"
+            " WHERE source_name = %s",
+            [self.source_name],
+        )
+        connection.execute("DELETE FROM syncd.touched WHERE source_name = %s", [self.source_name])
+
+    def record(self, connection: Connection, level: str, event: str, table: str = "", detail: str = "") -> None:
+        """Write a row of `syncd.event`."""
+        connection.execute(
+            "INSERT INTO syncd.event (source_name, level, event, table_name, detail) VALUES (%s, %s, %s, %s, %s)",
+            [self.source_name, level, event, table, detail],
+        )
+
+    def touched_target_keys(self, connection: Connection, table: str, keys: Iterable[str]) -> Mapping[str, list[str]]:
+        """The rendered target keys that passes applied for these source keys."""
+        rows = connection.execute(
+            "SELECT source_key, array_agg(target_key) FROM syncd.touched"
+            " WHERE source_name = %s AND table_name = %s AND source_key = ANY(%s) GROUP BY source_key",
+            [self.source_name, table, list(keys)],
+        ).fetchall()
+        return dict(rows)
+
+    def tables(self, connection: Connection) -> tuple[TableStatus, ...]:
+        """One line of status per table."""
+        with translated():
+            rows = connection.execute(statement("status"), {"source": self.source_name}).fetchall()
+        return tuple(
+            TableStatus(table, Phase(phase), applied, Mark(mark.get("rowid"), mark.get("moment")), rejects, error, at)
+            for table, phase, applied, mark, rejects, error, at in rows
+        )
+
+
+def _mark(checkpoint: Checkpoint) -> dict[str, int | str]:
+    known = {
+        "rowid": checkpoint.mark.rowid,
+        "moment": checkpoint.mark.moment,
+        "place": checkpoint.place,
+        "until": checkpoint.until,
+    }
+    return {name: value for name, value in known.items() if value is not None}
