@@ -1,0 +1,6 @@
+"""What all tests may use: PostgreSQL, sources and their writers, a proxy that cuts connections, the command line."""
+
+pytest_plugins = [
+    "tests.plugins.postgres",
+    "tests.plugins.source",
+]

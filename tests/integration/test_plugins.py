@@ -1,0 +1,79 @@
+"""The test plugins do what they promise."""
+
+import sqlite3
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from tests.plugins.postgres import PASSWORD, OwnServer, wait_until_caught_up
+from tests.plugins.source import MakeSource, OpenWriter
+
+
+def test_each_database_is_new_and_empty(database: str) -> None:
+    with closing(psycopg.connect(database)) as connection:
+        tables = connection.execute("SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace").fetchall()
+    assert tables == []
+
+
+def test_the_guarded_role_needs_its_password(password_dsn: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(password_dsn)
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(password_dsn, password="wrong")
+    with closing(psycopg.connect(password_dsn, password=PASSWORD)) as connection:
+        connection.execute("CREATE SCHEMA mine")
+
+
+def test_a_paused_server_hangs_until_it_is_resumed(own_server: OwnServer) -> None:
+    with closing(psycopg.connect(own_server.dsn(), autocommit=True)) as connection:
+        own_server.pause()
+        with pytest.raises(psycopg.errors.ConnectionTimeout):
+            psycopg.connect(own_server.dsn(), connect_timeout=2)
+        own_server.resume()
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_crashed_server_keeps_its_port_and_its_rows(own_server: OwnServer) -> None:
+    own_server.execute("CREATE TABLE kept AS SELECT 1 AS one")
+    own_server.restart("immediate")
+    own_server.execute("SELECT one FROM kept")
+    with closing(psycopg.connect(own_server.socket_dsn())) as connection:
+        assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
+
+
+def test_a_standby_follows_and_is_read_only(own_server: OwnServer, standby: OwnServer) -> None:
+    own_server.execute("CREATE TABLE followed (one int)")
+    wait_until_caught_up(own_server, standby)
+    standby.execute("SELECT one FROM followed")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        standby.execute("INSERT INTO followed VALUES (1)")
+
+
+def test_a_writer_is_another_process_with_its_own_locks(make_source: MakeSource, open_writer: OpenWriter) -> None:
+    path = make_source("CREATE TABLE item (id INTEGER PRIMARY KEY, body)")
+    first, second = open_writer(path), open_writer(path, busy_seconds=0)
+    first.executemany("INSERT INTO item (body) VALUES (?)", [("a",), (b"\0",), (None,)])
+    assert second.execute("SELECT body FROM item") == [("a",), (b"\0",), (None,)]
+    first.begin("EXCLUSIVE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        second.begin()
+    first.kill9()
+    with second.transaction():
+        second.execute("DELETE FROM item")
+    assert second.execute("SELECT count(*) FROM item") == [(0,)]
+
+
+def test_a_statement_can_wait_while_the_test_goes_on(make_source: MakeSource, open_writer: OpenWriter) -> None:
+    path = make_source("CREATE TABLE item (id INTEGER PRIMARY KEY)", wal=False)
+    first, second = open_writer(path), open_writer(path)
+    first.begin()
+    second.send("INSERT INTO item VALUES (1) RETURNING id")
+    first.commit()
+    assert second.receive() == [(1,)]
+
+
+def test_a_source_is_made_once(make_source: MakeSource) -> None:
+    make_source("CREATE TABLE item (id)")
+    with pytest.raises(FileExistsError, match="Writer"):
+        make_source("CREATE TABLE item (id)")
