@@ -62,8 +62,10 @@ def hide(secret: str) -> None:
 
     A secret of fewer than `SHORTEST_HIDDEN` characters is hidden only where its form shows it.
     """
-    if len(secret) >= SHORTEST_HIDDEN:
-        _exact.add(secret)
+    # Each line too: the traceback of an exception group sets the lines of a message in.
+    for part in {secret, secret.strip(), *secret.splitlines()}:
+        if len(part) >= SHORTEST_HIDDEN:
+            _exact.add(part)
 
 
 def redact(text: str) -> str:
@@ -119,8 +121,8 @@ _NAME = r"(?:password|passwd|passphrase|secret)"
 
 _FORMS: list[tuple[re.Pattern[str], str]] = [
     # To the last @ of the word: libpq ends the password at the first, but whoever wrote another into it meant it.
-    # Past blanks only where no port stands.
-    (re.compile(r"(://[^\s:/]*:)(?:\S*@|(?!\d{1,5}\b)[^\n@]*@)"), rf"\1{HIDDEN}@"),
+    # Past blanks only where no port stands. Bounded, or 100 kB of "://a:" would take 13 s.
+    (re.compile(r"(://[^\s:/]*:)(?:\S{0,4096}@|(?!\d{1,5}\b)[^\n@]{0,256}@)"), rf"\1{HIDDEN}@"),
     (re.compile(rf"({_NAME}\s*=\s*){_VALUE}", re.I | re.S), rf"\1{HIDDEN}"),
     (re.compile(rf"""({_NAME}\\*['"]\s*:\s*){_VALUE}""", re.I | re.S), rf"\1{HIDDEN}"),
     (re.compile(rf"(--[\w-]*{_NAME}\s+){_VALUE}", re.I | re.S), rf"\1{HIDDEN}"),
@@ -140,7 +142,7 @@ def _withhold(record: "Record") -> None:
     failed = record["exception"]
     if failed is not None:
         lines = traceback.format_exception(failed.type, failed.value, failed.traceback)
-        extra["exception"] = redact("".join(lines).rstrip("\n"))
+        extra["exception"] = redact("".join(lines)).rstrip("\n")
         record["exception"] = None
     record["extra"].clear()
     record["extra"].update(extra)
