@@ -12,6 +12,7 @@ from syncd.model import Affinity
 
 LARGEST_DOUBLE = "1.7976931348623157e308"
 EXACT_DOUBLE = 2**53
+_SCALE_BY_DIVISION = 9
 
 _DATE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _MINUTE = "[0-2][0-9]:[0-5][0-9]"
@@ -101,7 +102,8 @@ def _other(e: str, affinity: Affinity, _: TargetType) -> Rendering:
 
 
 def _blob_or_infinite(e: str, affinity: Affinity) -> str:
-    blob = f"typeof({e})='blob'"
+    """Blobs sort after every text, so one comparison finds them; a column of TEXT affinity holds no number."""
+    blob = f"{e}>=x''"
     return blob if affinity == "TEXT" else f"({blob} OR (typeof({e})='real' AND NOT {_finite(e)}))"
 
 
@@ -118,9 +120,13 @@ def _text(e: str, affinity: Affinity, target: TargetType) -> Rendering:
     return _quoted(e, suspect, may_hold_text=True)
 
 
-def _integer(e: str, _: Affinity, __: TargetType) -> Rendering:
+def _integer(e: str, affinity: Affinity, _: TargetType) -> Rendering:
     canonical = f"(typeof({e})='text' AND {e} IS CAST(CAST({e} AS INTEGER) AS TEXT))"
-    return _quoted(e, f"(typeof({e}) NOT IN ('integer','null') AND NOT {canonical})")
+    exact = f"(typeof({e})<>'integer' AND {e} IS NOT NULL AND NOT {canonical})"
+    if affinity != "INTEGER":
+        return _quoted(e, exact)
+    # Where no number is kept as text, comparing takes a third of the time of two calls of a function.
+    return Rendering(f"ifnull({e},'NULL')", f"CAST({e} AS INTEGER)<>{e}", f"quote({e})", exact, may_hold_text=False)
 
 
 def _number(e: str, affinity: Affinity, further: str, text_further: str) -> tuple[str, bool]:
@@ -147,8 +153,20 @@ def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
     scale = target.modifiers[1] if len(target.modifiers) > 1 else 0
     further = f" OR (typeof({e})='real' AND round({e},{scale})<>{e})"
     digits = f" OR (instr({e},'.') AND length({e})-instr({e},'.')>{scale}) OR {e} GLOB '*[eE]*'"
-    suspect, text = _number(e, affinity, further, digits)
-    return _quoted(e, suspect, may_hold_text=text)
+    exact, text = _number(e, affinity, further, digits)
+    if text or scale > _SCALE_BY_DIVISION:
+        return _quoted(e, exact, may_hold_text=text)
+    return Rendering(f"quote({e})", _not_a_decimal(e, scale), f"quote({e})", exact, may_hold_text=False)
+
+
+def _not_a_decimal(e: str, scale: int) -> str:
+    """True for all but a number with at most `scale` decimals, and for some large ones; half the time of `round()`.
+
+    An integer below 2**53 divided by a power of ten up to 10**22 is the double nearest to that decimal, which is what
+    reading the decimal yields: https://www.exploringbinary.com/fast-path-decimal-to-floating-point-conversion/
+    """
+    power = f"1{'0' * scale}.0"
+    return f"CAST({e}*{power}+0.5-({e}<0) AS INTEGER)/{power}<>{e}"
 
 
 def _boolean(e: str, _: Affinity, __: TargetType) -> Rendering:
@@ -177,8 +195,13 @@ def _moment_forms(e: str) -> str:
 
 
 def _timestamp(e: str, _: Affinity, __: TargetType) -> Rendering:
-    common = f"{e} GLOB '{_DATE} {_SECOND}' AND substr({e},12,2)<'24'"
-    return _quoted(e, f"(NOT (({common}) OR {_moment_forms(e)}))", may_hold_text=True)
+    return _quoted(e, f"NOT ({_common_moment(e)} OR {_moment_forms(e)})", may_hold_text=True)
+
+
+def _common_moment(e: str) -> str:
+    """The form that most values have, tried first: `2024-01-01 23:59:59`, before 20 o'clock and after."""
+    rest = ":[0-5][0-9]:[0-5][0-9]"
+    return f"{e} GLOB '{_DATE} [01][0-9]{rest}' OR {e} GLOB '{_DATE} 2[0-3]{rest}'"
 
 
 def _timestamptz(e: str, _: Affinity, __: TargetType) -> Rendering:
@@ -188,8 +211,7 @@ def _timestamptz(e: str, _: Affinity, __: TargetType) -> Rendering:
         f"CASE WHEN substr({e},-1) IN ('Z','z') THEN substr({e},1,length({e})-1) "
         f"WHEN {offset} THEN substr({e},1,length({e})-6) WHEN {hours} THEN substr({e},1,length({e})-3) ELSE {e} END"
     )
-    common = f"{e} GLOB '{_DATE} {_SECOND}' AND substr({e},12,2)<'24'"
-    return _quoted(e, f"(NOT (({common}) OR {_moment_forms(f'({local})')}))", may_hold_text=True)
+    return _quoted(e, f"NOT ({_common_moment(e)} OR {_moment_forms(f'({local})')})", may_hold_text=True)
 
 
 def _time(e: str, _: Affinity, __: TargetType) -> Rendering:

@@ -63,10 +63,10 @@ class Sides:
         catalog = source_catalog.read(connection)
         ours = frozenset(name for name, checkpoint in self.checkpoints().items() if checkpoint.created)
         targets = target_catalog.read(self.control, self.schema)
-        return planning.make(catalog, targets, self.config, lambda t, c: _usable_date(connection, t, c), ours)
+        return planning.make(catalog, targets, self.config, lambda t, c: usable_date(connection, t, c), ours)
 
 
-def _usable_date(connection: apsw.Connection, table: Table, column: str) -> bool:
+def usable_date(connection: apsw.Connection, table: Table, column: str) -> bool:
     """Whether a date column can be found again quickly, and is of one storage class, so that it sorts by time."""
     if not source_catalog.is_indexed(connection, table.name, column) and _is_large(connection, table):
         return False

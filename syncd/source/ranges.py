@@ -43,6 +43,11 @@ def whole(plan: TablePlan, until: int | None = None, after: str | None = None) -
     return Range(plan.source_key, where, after)
 
 
+def after(rows: Range, place: str) -> Range:
+    """What is left of a range behind a place in it."""
+    return replace(rows, after=place)
+
+
 def without(rows: Range, plan: TablePlan, left_out: frozenset[str]) -> Range:
     """The range less the rows of these source keys."""
     if not left_out:

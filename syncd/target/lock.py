@@ -48,6 +48,17 @@ class Lock:
         with translated():
             return bool(self.connection.execute("SELECT pg_try_advisory_lock(%s)", [self._key]).fetchall()[0][0])
 
+    def is_held(self) -> bool:
+        """Whether some session holds the lock now."""
+        with translated():
+            rows = self.connection.execute(
+                "SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                " AND (classid::bigint << 32) + objid::bigint = %s",
+                [self._key],
+            ).fetchall()
+        return bool(rows)
+
     def listen(self) -> None:
         """Hear from now on when the lock is asked for."""
         with translated():

@@ -101,11 +101,17 @@ class State:
         if not rows or rows[0][0] != self.epoch:
             raise LockHeldError("another syncd took over this source", where=self.source_name)
 
-    def checkpoints(self, connection: Connection) -> tuple[Checkpoint, ...]:
+    def checkpoints(self, connection: Connection, *, lock: bool = False) -> tuple[Checkpoint, ...]:
+        """Every checkpoint of the source.
+
+        With `lock` the answer waits for transactions that are still changing one: after a COMMIT whose answer was
+        lost, the old backend may not have ended yet.
+        """
         with translated():
             rows = connection.execute(
                 "SELECT table_name, part, phase, fingerprint, mark, base_snapshot, rows_applied, error, created"
-                " FROM syncd.checkpoint WHERE source_name = %s ORDER BY table_name, part",
+                " FROM syncd.checkpoint WHERE source_name = %s ORDER BY table_name, part"
+                + (" FOR UPDATE" if lock else ""),
                 [self.source_name],
             ).fetchall()
         return tuple(

@@ -1,0 +1,248 @@
+"""Catch-up: one pass brings everything that is new in the source into the target, in one transaction of each."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import apsw
+import psycopg
+
+from syncd.engine.copying import too_many
+from syncd.engine.reading import Readers, TableReading
+from syncd.engine.sides import Sides
+from syncd.engine.spool import Spool
+from syncd.errors import TableError
+from syncd.log import event
+from syncd.model import Applied, PassReport, Phase, Refusal, TableReport
+from syncd.plan import Plan, TablePlan
+from syncd.source.render import row_data
+from syncd.target import reject
+from syncd.target.database import Connection, explain, is_row_fault, transaction
+from syncd.target.stage import Stage
+from syncd.target.state import TABLE_PART, Checkpoint
+
+REPLAY_AT_MOST = 1000
+"""Rejects of one table that every pass reads again; more of them are read again by scheduled passes alone."""
+
+Observer = Callable[[apsw.Connection, Plan], None]
+
+
+class Catchup:
+    """Passes over one source. Make a new one after a RetryError or StopError: what it remembers may be stale."""
+
+    def __init__(self, sides: Sides) -> None:
+        self._sides = sides
+        self.connection: Connection = sides.connect()
+        self._stage = Stage(self.connection, sides.schema)
+        self._readers: Readers | None = None
+        self._schema_version = -1
+        self._known: dict[str, Checkpoint] = {}
+        self._seen: int | None = None
+        self._has_rejects = True
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the source changed since the last pass."""
+        return self._seen != self._sides.source.data_version
+
+    def run(
+        self,
+        *,
+        replay_all: bool = True,
+        stopping: Callable[[], bool] = lambda: False,
+        observe: Observer | None = None,
+    ) -> PassReport:
+        """Make one pass; returns the tables of which something was applied.
+
+        `replay_all = False` leaves out the rejects of tables with very many. `observe` is called with the source's
+        transaction at the end of the reading. Raises RetryError and StopError; a table's own error stops that table.
+        """
+        began = time.monotonic()
+        spool = Spool(self._sides.state_dir)
+        try:
+            seen, readings = self._read(spool, replay_all=replay_all, observe=observe)
+            reports = self._write(readings, spool, stopping) if readings else ()
+        finally:
+            spool.close()
+        self._seen = None if stopping() else seen
+        return PassReport(reports, time.monotonic() - began)
+
+    def _read(
+        self, spool: Spool, *, replay_all: bool, observe: Observer | None
+    ) -> tuple[int, tuple[TableReading, ...]]:
+        again = self._rejected(replay_all=replay_all)
+        with self._sides.source.transaction() as connection:
+            readers = self._current_readers(connection)
+            seen = int(connection.pragma("data_version"))
+            readings = readers.read(self._active(), again, spool)
+            if observe:
+                observe(connection, readers.plan)
+        return seen, readings
+
+    def _rejected(self, *, replay_all: bool) -> Mapping[str, frozenset[str]]:
+        """The keys of the rejects that are read again."""
+        if not self._has_rejects:
+            return {}
+        found = reject.keys(self.connection, self._sides.state.source_name)
+        self._has_rejects = bool(found)
+        return {t: frozenset(keys) for t, keys in found.items() if replay_all or len(keys) <= REPLAY_AT_MOST}
+
+    def _current_readers(self, connection: apsw.Connection) -> Readers:
+        version = int(connection.pragma("schema_version"))
+        if self._readers is None or version != self._schema_version:
+            first = self._readers is None
+            self._readers = Readers(connection, self._sides.plan(connection))
+            self._schema_version = version
+            if first:
+                own = self._sides.state.checkpoints(self.connection, lock=True)
+                self._known = {c.table: c for c in own if c.part == TABLE_PART and _is_loaded(c, own)}
+        return self._readers
+
+    def _active(self) -> Mapping[str, Checkpoint]:
+        """Tables that are kept current. One that stopped in an earlier run is tried again, in this one it is not."""
+        return {name: c for name, c in self._known.items() if c.phase is not Phase.STOPPED or self._seen is None}
+
+    def _write(
+        self, readings: tuple[TableReading, ...], spool: Spool, stopping: Callable[[], bool]
+    ) -> tuple[TableReport, ...]:
+        for reading in readings:
+            self._stage.prepare(reading.plan)
+        if spool.is_large:
+            return self._write_in_batches(readings, spool, stopping)
+        try:
+            outcomes = self._write_at_once(readings, spool, strict=False)
+        except psycopg.Error as error:
+            if not is_row_fault(error):
+                raise explain(error) from None
+            # A deferred constraint does not hold at the end: check each row as it comes, to find those to refuse.
+            outcomes = self._write_at_once(readings, spool, strict=True)
+        return tuple(o.report for o in outcomes if o.report.applied != Applied() or o.report.error)
+
+    def _write_at_once(
+        self, readings: tuple[TableReading, ...], spool: Spool, *, strict: bool
+    ) -> tuple["_Outcome", ...]:
+        """One transaction, parents first."""
+        with transaction(self.connection):
+            self._sides.state.confirm_epoch(self.connection)
+            if strict:
+                self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            outcomes = tuple(self._apply(reading, spool) for reading in readings)
+            if not strict:
+                self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for outcome in outcomes:
+            self._known[outcome.report.table] = outcome.checkpoint
+            _tell(outcome.report)
+        return outcomes
+
+    def _write_in_batches(
+        self, readings: tuple[TableReading, ...], spool: Spool, stopping: Callable[[], bool]
+    ) -> tuple[TableReport, ...]:
+        """Each batch in a transaction of its own, still parents first.
+
+        A table's mark moves with its last batch: until then the pass may be made again, and changes nothing that is
+        there already.
+        """
+        reports: list[TableReport] = []
+        for reading in readings:
+            applied, refused = Applied(), frozenset[str]()
+            for piece in _pieces(reading, self._known[reading.plan.name]):
+                if stopping():
+                    return tuple(reports)
+                (outcome,) = self._write_at_once((replace(piece, again=piece.again - refused),), spool, strict=True)
+                applied += outcome.report.applied
+                refused |= outcome.refused
+            reports.append(replace(outcome.report, applied=applied))
+        return tuple(reports)
+
+    def _apply(self, reading: TableReading, spool: Spool) -> "_Outcome":
+        """Bring one table's rows into the target, keep those that cannot land, and move its mark on."""
+        began = time.monotonic()
+        plan, state, known = reading.plan, self._sides.state, self._known[reading.plan.name]
+        applied, refusals = Applied(), []
+        for held in reading.batches:
+            landed = self._stage.land(plan, spool.payload(held), touched_for=state.source_name)
+            applied += replace(landed.applied, read=held.read)
+            refusals += [*held.refusals, *landed.refusals]
+        applied += Applied(deleted=self._delete(plan, reading.gone), rejected=len(refusals))
+        refused = frozenset(refusal.source_key for refusal in refusals)
+        self._keep(plan, refusals, reading.again - refused)
+        error = reading.error or self._judge(plan, known, applied, tried_again=bool(reading.again))
+        checkpoint = replace(
+            known,
+            mark=reading.reaches,
+            rows_applied=known.rows_applied + applied.inserted,
+            phase=Phase.STOPPED if error else Phase.CATCHUP,
+            error=str(error or ""),
+        )
+        if checkpoint != known:
+            state.save(self.connection, checkpoint)
+        if checkpoint.phase is not known.phase:
+            state.record(self.connection, "WARNING", f"table_{checkpoint.phase}", plan.name, checkpoint.error)
+        report = TableReport(plan.name, applied, time.monotonic() - began, checkpoint.error)
+        return _Outcome(report, checkpoint, refused)
+
+    def _delete(self, plan: TablePlan, gone: frozenset[str]) -> int:
+        """Delete what passes brought of rows that the source has no longer."""
+        if not gone:
+            return 0
+        touched = self._sides.state.touched_target_keys(self.connection, plan.name, gone)
+        return self._stage.delete(plan, sorted({key for keys in touched.values() for key in keys})) if touched else 0
+
+    def _keep(self, plan: TablePlan, refusals: list[Refusal], settled: frozenset[str]) -> None:
+        """Keep the refused rows whole, and forget the rejects of rows that landed or are gone."""
+        name = self._sides.state.source_name
+        if settled:
+            reject.clear(self.connection, name, plan.name, settled)
+        if refusals:
+            self._has_rejects = True
+            with self._sides.source.transaction() as connection:
+                rows = row_data(connection, plan, [refusal.source_key for refusal in refusals])
+            reject.keep(self.connection, name, plan.name, refusals, rows)
+
+    def _judge(self, plan: TablePlan, known: Checkpoint, applied: Applied, *, tried_again: bool) -> TableError | None:
+        """The error of a table of whose rows too many are rejected by now."""
+        if not (applied.rejected or tried_again):
+            return None
+        rejected = reject.count(self.connection, self._sides.state.source_name, plan.name)
+        rows = known.rows_applied + applied.inserted + rejected
+        return too_many(plan, rejected, rows) if rejected > plan.max_reject_ratio * rows else None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a transaction did for one table; `refused` are source keys."""
+
+    report: TableReport
+    checkpoint: Checkpoint
+    refused: frozenset[str]
+
+
+def _is_loaded(checkpoint: Checkpoint, among: Iterable[Checkpoint]) -> bool:
+    """Whether a table's load is done: no range of it is left."""
+    parts = any(other.table == checkpoint.table and other.part != TABLE_PART for other in among)
+    return checkpoint.phase is not Phase.LOAD and not parts
+
+
+def _pieces(reading: TableReading, known: Checkpoint) -> list[TableReading]:
+    """A reading cut into one piece a batch; the last moves the mark and settles the keys that were read again."""
+    first = [
+        replace(reading, batches=(held,), again=frozenset(), gone=frozenset(), reaches=known.mark)
+        for held in reading.batches[:-1]
+    ]
+    return [*first, replace(reading, batches=reading.batches[-1:])]
+
+
+def _tell(report: TableReport) -> None:
+    if report.error:
+        event("ERROR", "table_stopped", report.error, table=report.table)
+    elif report.applied.rejected:
+        event(
+            "WARNING",
+            "rows_rejected",
+            f"{report.table}: rows rejected",
+            table=report.table,
+            rows=report.applied.rejected,
+        )

@@ -1,0 +1,52 @@
+"""What a pass has read waits here, in memory or on disk when it is large, so that the source need not wait."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from syncd.model import Batch, Refusal
+
+IN_MEMORY = 64 * 2**20
+"""Bytes that stay in memory; what comes after them is written to a file without a name in `state_dir`."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A batch whose payload lies in the spool."""
+
+    offset: int
+    length: int
+    rows: int
+    read: int
+    refusals: tuple[Refusal, ...]
+
+
+class Spool:
+    """The payloads of one pass, in the order in which they came."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(directory)))  # noqa: SIM115
+        self._size = 0
+        self.rows = 0
+
+    def add(self, batch: Batch) -> Held:
+        """Keep a batch. Raises OSError where the disk is full."""
+        held = Held(self._size, len(batch.payload), batch.rows, batch.read, batch.refusals)
+        self._file.seek(self._size)
+        self._file.write(batch.payload)
+        self._size += len(batch.payload)
+        self.rows += batch.rows
+        return held
+
+    def payload(self, held: Held) -> bytes:
+        self._file.seek(held.offset)
+        return self._file.read(held.length)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has outgrown the memory, and with it one transaction."""
+        return self._size > IN_MEMORY
+
+    def close(self) -> None:
+        self._file.close()
