@@ -48,6 +48,11 @@ class Catchup:
         """Whether the source changed since the last pass."""
         return self._seen != self._sides.source.data_version
 
+    @property
+    def has_rejects(self) -> bool:
+        """Whether rejects were there when they were last looked for."""
+        return self._has_rejects
+
     def run(
         self,
         *,

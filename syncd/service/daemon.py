@@ -1,0 +1,166 @@
+"""The daemon: load what is not loaded, then pass after pass until it is told to stop."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from syncd.config import Config
+from syncd.engine.catchup import Catchup
+from syncd.engine.load import load
+from syncd.engine.sides import Ownership, Sides, opened, source_path, take_over
+from syncd.errors import ConfigError, RetryError, SourceBusyError
+from syncd.log import event
+from syncd.service.heart import Heart
+from syncd.service.signals import Wake
+from syncd.service.systemd import Notifier
+from syncd.source.watch import watch
+from syncd.target.database import Target
+
+NAP_SECONDS = 0.5
+"""Between two looks at whether a command asks for the lock; a change, the schedule and signals wake at once."""
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 10.0
+
+
+def run_daemon(config: Config, target: Target, reload: Callable[[], Config], *, accept_new_source: bool = False) -> int:
+    """Keep the target current until SIGTERM; returns the exit code.
+
+    A fault of the target that passes is waited out. Raises StopError for what a person must mend.
+    """
+    notifier = Notifier()
+    daemon = _Daemon(config, target, reload, notifier, Heart(notifier), accept_new_source)
+    with daemon.wake.listening():
+        daemon.serve()
+    notifier.stopping()
+    event("INFO", "stopped", "stopped")
+    return 0
+
+
+@dataclass
+class _Daemon:
+    config: Config
+    target: Target
+    reload: Callable[[], Config]
+    notifier: Notifier
+    heart: Heart
+    accept_new_source: bool
+    wake: Wake = field(default_factory=Wake)
+    wait: float = FIRST_WAIT_SECONDS
+    looked: float = 0.0
+
+    def serve(self) -> None:
+        """Open both sides and work, again and again: after a reload, and when the target was away."""
+        while not self.wake.stopped:
+            try:
+                with opened(
+                    self.config, self.target, Ownership.TAKE, accept_new_source=self.accept_new_source
+                ) as sides:
+                    self.accept_new_source = False
+                    self._work(sides)
+            except RetryError as error:
+                self._wait_out(error)
+
+    def _wait_out(self, error: RetryError) -> None:
+        event("WARNING", "waiting", str(error), seconds=round(self.wait, 1))
+        self.notifier.status(f"waiting: {error.what}")
+        self.heart.moved()
+        deadline = time.monotonic() + self.wait
+        while not self.wake.stopped and (left := deadline - time.monotonic()) > 0:
+            self.wake.sleep(left)
+        self.wait = min(self.wait * 2, LONGEST_WAIT_SECONDS)
+
+    def _work(self, sides: Sides) -> None:
+        self.notifier.ready()
+        event("INFO", "started", f"at work on {sides.source.path}", target=sides.target.shown)
+        load(sides, self.heart, self.wake.is_stopping)
+        sides.lock.listen()
+        catchup = Catchup(sides)
+        self.wake.scheduled = True
+        try:
+            with self._woken():
+                while not (self.wake.stopped or self._reloaded()):
+                    catchup = self._lend(sides, catchup)
+                    self._pass(sides, catchup)
+                    self.wake.sleep(NAP_SECONDS)
+        finally:
+            catchup.close()
+
+    def _pass(self, sides: Sides, catchup: Catchup) -> None:
+        """One pass if there is anything to do; the schedule's also reads every reject again."""
+        scheduled = self.wake.take_scheduled()
+        try:
+            if scheduled:
+                sides.source.check_identity()
+            if catchup.has_news or (scheduled and catchup.has_rejects):
+                report = catchup.run(replay_all=scheduled, stopping=self.wake.is_stopping)
+                self.heart.passed(report)
+            elif scheduled:
+                self.heart.idle()
+        except SourceBusyError as error:
+            event("WARNING", "source_busy", str(error))
+            self.notifier.status("waiting: the source is locked")
+        self.heart.moved()
+        self.wait = FIRST_WAIT_SECONDS
+
+    def _lend(self, sides: Sides, catchup: Catchup) -> Catchup:
+        """Lend the lock to a command that asks for it, and take up again when it has ended."""
+        if time.monotonic() - self.looked < NAP_SECONDS:
+            return catchup
+        self.looked = time.monotonic()
+        if not sides.lock.asked_for():
+            return catchup
+        event("INFO", "lock_lent", "a command works on this source: waiting for its end")
+        self.notifier.status("waiting for a command that borrowed the lock")
+        catchup.close()
+        sides.lock.lend(self._still_waiting)
+        if not self.wake.stopped:
+            take_over(sides)
+            event("INFO", "lock_returned", "the command ended: going on")
+        return Catchup(sides)
+
+    def _still_waiting(self) -> bool:
+        self.heart.moved()
+        return self.wake.stopped
+
+    def _reloaded(self) -> bool:
+        """Whether the configuration was read anew; a wrong one is reported, and the old one stays."""
+        if not self.wake.reload:
+            return False
+        self.wake.reload = False
+        self.notifier.reloading()
+        try:
+            self.config = self.reload()
+        except ConfigError as error:
+            event("ERROR", "reload_failed", str(error))
+            self.notifier.ready()
+            return False
+        event("INFO", "reloaded", "the configuration was read again")
+        return True
+
+    @contextmanager
+    def _woken(self) -> Iterator[None]:
+        """Let the schedule, and changes of the file where it is watched, wake the daemon."""
+        scheduler = BackgroundScheduler(timezone="UTC")
+        scheduler.add_job(self.wake.on_schedule, _trigger(self.config), max_instances=1, coalesce=True)
+        scheduler.start()
+        observer = None
+        try:
+            if self.config.sync.watch:
+                observer = watch(source_path(self.config), self.wake.on_change)
+            yield
+        finally:
+            if observer:
+                observer.stop()
+                observer.join()
+            scheduler.shutdown(wait=False)
+
+
+def _trigger(config: Config) -> CronTrigger | IntervalTrigger:
+    if config.sync.cron:
+        return CronTrigger.from_crontab(config.sync.cron)
+    return IntervalTrigger(seconds=config.sync.interval.total_seconds())
