@@ -3,4 +3,6 @@
 pytest_plugins = [
     "tests.plugins.postgres",
     "tests.plugins.source",
+    "tests.plugins.proxy",
+    "tests.plugins.cli",
 ]

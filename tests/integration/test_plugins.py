@@ -1,5 +1,6 @@
 """The test plugins do what they promise."""
 
+import select
 import sqlite3
 from contextlib import closing
 
@@ -7,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.plugins.postgres import PASSWORD, OwnServer, wait_until_caught_up
+from tests.plugins.proxy import OpenProxy
 from tests.plugins.source import MakeSource, OpenWriter
 
 
@@ -48,6 +50,60 @@ def test_a_standby_follows_and_is_read_only(own_server: OwnServer, standby: OwnS
     standby.execute("SELECT one FROM followed")
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         standby.execute("INSERT INTO followed VALUES (1)")
+
+
+def test_a_proxy_cuts_now_and_lets_the_next_connection_pass(proxy: OpenProxy, database: str) -> None:
+    between = proxy(database)
+    with closing(psycopg.connect(between.dsn())) as connection:
+        assert connection.execute("SELECT current_database()").fetchone() == (connection.info.dbname,)
+        between.cut_now()
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+    psycopg.connect(between.dsn()).close()
+
+
+def test_a_proxy_cuts_in_the_middle_of_a_copy(proxy: OpenProxy, database: str) -> None:
+    between = proxy(database)
+    with closing(psycopg.connect(between.dsn(database), autocommit=True)) as connection:
+        connection.execute("CREATE TABLE item (body text)")
+        between.cut_after_bytes(100_000)
+        with (
+            pytest.raises(psycopg.OperationalError),
+            connection.cursor() as cursor,
+            cursor.copy("COPY item FROM STDIN") as copy,
+        ):
+            for _ in range(100_000):
+                copy.write(b"x" * 100 + b"\n")
+        between.wait_until_cut()
+    with closing(psycopg.connect(between.dsn())) as connection:
+        assert connection.execute("SELECT count(*) FROM item").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("after", "rows"), [(True, 1), (False, 0)])
+def test_a_proxy_loses_a_commit_or_its_answer(proxy: OpenProxy, database: str, after: bool, rows: int) -> None:
+    between = proxy(database)
+    with closing(psycopg.connect(between.dsn())) as connection:
+        connection.execute("CREATE TABLE item (id int)")
+        connection.commit()
+        connection.execute("INSERT INTO item VALUES (1)")
+        between.cut_on(b"COMMIT", after=after)
+        with pytest.raises(psycopg.OperationalError):
+            connection.commit()
+    between.wait_until_cut()
+    with closing(psycopg.connect(between.dsn())) as connection:
+        assert connection.execute("SELECT count(*) FROM item").fetchone() == (rows,)
+
+
+def test_a_stalled_proxy_holds_answers_back(proxy: OpenProxy, database: str) -> None:
+    between = proxy(database)
+    with closing(psycopg.connect(between.dsn(), autocommit=True)) as connection:
+        between.stall()
+        with pytest.raises(psycopg.errors.ConnectionTimeout):
+            psycopg.connect(between.dsn(), connect_timeout=2)
+        connection.pgconn.send_query(b"SELECT 1")
+        assert not select.select([connection.fileno()], [], [], 0.3)[0]
+        between.resume()
+        assert select.select([connection.fileno()], [], [], 30)[0]
 
 
 def test_a_writer_is_another_process_with_its_own_locks(make_source: MakeSource, open_writer: OpenWriter) -> None:
