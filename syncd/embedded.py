@@ -238,15 +238,17 @@ class _Cluster:
     def _disown_dead_pid(self) -> None:
         """Put a number that no process has in place of a pid that is not our server's.
 
-        The file itself must stay: by its shared memory key PostgreSQL finds children of the dead server.
+        The file itself must stay: by its shared memory key PostgreSQL finds children of the dead server. The socket's
+        own lock knows a pid only, and may go.
         """
         lines = self._pid_lines()
-        if not lines or not Path("/proc/self").exists():
+        if not Path("/proc/self").exists():
             return
-        lines[0] = _IMPOSSIBLE_PID
-        descriptor = os.open(self.data / "postmaster.pid", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "w") as file:
-            file.write("\n".join(lines) + "\n")
+        (self.data / f"{_SOCKET}.lock").unlink(missing_ok=True)
+        if lines:
+            descriptor = os.open(self.data / "postmaster.pid", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, "w") as file:
+                file.write("\n".join([_IMPOSSIBLE_PID, *lines[1:]]) + "\n")
 
     def _log_end(self) -> str:
         try:
