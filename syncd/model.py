@@ -139,10 +139,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class Range:
-    """Rows of one table in the order of `order` (SQLite expressions), after `after` (their literals, exclusive)."""
+    """Rows of one table in the order of `order` (SQLite expressions), after `after` (their literals, exclusive).
+
+    `parameters` are the values of the question marks in `where`: text that stays the same is prepared once.
+    """
 
     order: tuple[str, ...]
     where: str = "1"
+    parameters: tuple[int | float | str, ...] = ()
     after: str | None = None
 
 
@@ -163,7 +167,7 @@ class Batch:
 
     `payload` holds `rows` lines in CSV; `last` is the place of the last row that was read, as literals of the range's
     order; `read` counts the rows read, so `read - rows` of them are in `refusals`. Lines of a `keyed` batch end with
-    the source key and the target key.
+    the source key and the target key. `final` is true where the range holds no further row.
     """
 
     payload: bytes
@@ -172,6 +176,7 @@ class Batch:
     last: str
     refusals: tuple[Refusal, ...] = ()
     keyed: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,13 @@ class Catchup:
     def __init__(self, sides: Sides) -> None:
         self._sides = sides
         self.connection: Connection = sides.connect()
-        self._stage = Stage(self.connection, sides.schema)
+        self.stage = Stage(self.connection, sides.schema)
         self._readers: Readers | None = None
         self._schema_version = -1
         self._known: dict[str, Checkpoint] = {}
         self._seen: int | None = None
         self._has_rejects = True
+        self._left_out = False
 
     def close(self) -> None:
         self.connection.close()
@@ -49,51 +50,51 @@ class Catchup:
         return self._seen != self._sides.source.data_version
 
     @property
-    def has_rejects(self) -> bool:
-        """Whether rejects were there when they were last looked for."""
-        return self._has_rejects
+    def is_behind(self) -> bool:
+        """Whether a thorough pass may find something in an unchanged source: rejects, or what was left out."""
+        return self._has_rejects or self._left_out
 
     def run(
         self,
         *,
-        replay_all: bool = True,
+        thorough: bool = True,
         stopping: Callable[[], bool] = lambda: False,
         observe: Observer | None = None,
     ) -> PassReport:
         """Make one pass; returns the tables of which something was applied.
 
-        `replay_all = False` leaves out the rejects of tables with very many. `observe` is called with the source's
+        A pass that is not `thorough` leaves out what is many and seldom matters: more than 1,000 rejects of a table,
+        more than 200 rows at its date mark. `observe` is called with the source's
         transaction at the end of the reading. Raises RetryError and StopError; a table's own error stops that table.
         """
         began = time.monotonic()
         spool = Spool(self._sides.state_dir)
         try:
-            seen, readings = self._read(spool, replay_all=replay_all, observe=observe)
+            seen, readings = self._read(spool, thorough=thorough, observe=observe)
             reports = self._write(readings, spool, stopping) if readings else ()
         finally:
             spool.close()
         self._seen = None if stopping() else seen
+        self._left_out = not thorough
         return PassReport(reports, time.monotonic() - began)
 
-    def _read(
-        self, spool: Spool, *, replay_all: bool, observe: Observer | None
-    ) -> tuple[int, tuple[TableReading, ...]]:
-        again = self._rejected(replay_all=replay_all)
+    def _read(self, spool: Spool, *, thorough: bool, observe: Observer | None) -> tuple[int, tuple[TableReading, ...]]:
+        again = self._rejected(thorough=thorough)
         with self._sides.source.transaction() as connection:
             readers = self._current_readers(connection)
             seen = int(connection.pragma("data_version"))
-            readings = readers.read(self._active(), again, spool)
+            readings = readers.read(self._active(), again, spool, thorough=thorough)
             if observe:
                 observe(connection, readers.plan)
         return seen, readings
 
-    def _rejected(self, *, replay_all: bool) -> Mapping[str, frozenset[str]]:
+    def _rejected(self, *, thorough: bool) -> Mapping[str, frozenset[str]]:
         """The keys of the rejects that are read again."""
         if not self._has_rejects:
             return {}
         found = reject.keys(self.connection, self._sides.state.source_name)
         self._has_rejects = bool(found)
-        return {t: frozenset(keys) for t, keys in found.items() if replay_all or len(keys) <= REPLAY_AT_MOST}
+        return {t: frozenset(keys) for t, keys in found.items() if thorough or len(keys) <= REPLAY_AT_MOST}
 
     def _current_readers(self, connection: apsw.Connection) -> Readers:
         version = int(connection.pragma("schema_version"))
@@ -114,7 +115,7 @@ class Catchup:
         self, readings: tuple[TableReading, ...], spool: Spool, stopping: Callable[[], bool]
     ) -> tuple[TableReport, ...]:
         for reading in readings:
-            self._stage.prepare(reading.plan)
+            self.stage.prepare(reading.plan)
         if spool.is_large:
             return self._write_in_batches(readings, spool, stopping)
         try:
@@ -122,7 +123,7 @@ class Catchup:
         except psycopg.Error as error:
             if not is_row_fault(error):
                 raise explain(error) from None
-            # A deferred constraint does not hold at the end: check each row as it comes, to find those to refuse.
+            # A row does not fit, or a deferred constraint does not hold at the end: find the rows one by one.
             outcomes = self._write_at_once(readings, spool, strict=True)
         return tuple(o.report for o in outcomes if o.report.applied != Applied() or o.report.error)
 
@@ -131,14 +132,18 @@ class Catchup:
     ) -> tuple["_Outcome", ...]:
         """One transaction, parents first."""
         with transaction(self.connection):
+            self.stage.begin()
             self._sides.state.confirm_epoch(self.connection)
             if strict:
                 self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            outcomes = tuple(self._apply(reading, spool) for reading in readings)
+            outcomes = tuple(self._apply(reading, spool, strict=strict) for reading in readings)
+            self._save([outcome.checkpoint for outcome in outcomes])
             if not strict:
                 self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for outcome in outcomes:
+        for reading, outcome in zip(readings, outcomes, strict=True):
             self._known[outcome.report.table] = outcome.checkpoint
+            if self._readers:
+                self._readers.applied(reading)
             _tell(outcome.report)
         return outcomes
 
@@ -162,13 +167,26 @@ class Catchup:
             reports.append(replace(outcome.report, applied=applied))
         return tuple(reports)
 
-    def _apply(self, reading: TableReading, spool: Spool) -> "_Outcome":
-        """Bring one table's rows into the target, keep those that cannot land, and move its mark on."""
+    def _save(self, checkpoints: list[Checkpoint]) -> None:
+        """Write what changed, in the transaction of the rows."""
+        state = self._sides.state
+        state.save(self.connection, *(c for c in checkpoints if c != self._known[c.table]))
+        for checkpoint in checkpoints:
+            if checkpoint.phase is not self._known[checkpoint.table].phase:
+                name = f"table_{checkpoint.phase}"
+                state.record(self.connection, "WARNING", name, checkpoint.table, checkpoint.error)
+
+    def _apply(self, reading: TableReading, spool: Spool, *, strict: bool) -> "_Outcome":
+        """Bring one table's rows into the target and keep those that cannot land.
+
+        Where rows were refused before, they are likely to be again: the slower way stands ready then.
+        """
         began = time.monotonic()
         plan, state, known = reading.plan, self._sides.state, self._known[reading.plan.name]
         applied, refusals = Applied(), []
         for held in reading.batches:
-            landed = self._stage.land(plan, spool.payload(held), touched_for=state.source_name)
+            land = self.stage.land if strict or reading.again else self.stage.land_all
+            landed = land(plan, spool.payload(held), touched_for=state.source_name)
             applied += replace(landed.applied, read=held.read)
             refusals += [*held.refusals, *landed.refusals]
         applied += Applied(deleted=self._delete(plan, reading.gone), rejected=len(refusals))
@@ -182,10 +200,6 @@ class Catchup:
             phase=Phase.STOPPED if error else Phase.CATCHUP,
             error=str(error or ""),
         )
-        if checkpoint != known:
-            state.save(self.connection, checkpoint)
-        if checkpoint.phase is not known.phase:
-            state.record(self.connection, "WARNING", f"table_{checkpoint.phase}", plan.name, checkpoint.error)
         report = TableReport(plan.name, applied, time.monotonic() - began, checkpoint.error)
         return _Outcome(report, checkpoint, refused)
 
@@ -194,7 +208,7 @@ class Catchup:
         if not gone:
             return 0
         touched = self._sides.state.touched_target_keys(self.connection, plan.name, gone)
-        return self._stage.delete(plan, sorted({key for keys in touched.values() for key in keys})) if touched else 0
+        return self.stage.delete(plan, sorted({key for keys in touched.values() for key in keys})) if touched else 0
 
     def _keep(self, plan: TablePlan, refusals: list[Refusal], settled: frozenset[str]) -> None:
         """Keep the refused rows whole, and forget the rejects of rows that landed or are gone."""

@@ -156,6 +156,7 @@ class Worker:
         if batch.keyed:
             self._stage.prepare(plan)
         with transaction(self.connection, durable=False):
+            self._stage.begin()
             state.confirm_epoch(self.connection)
             stands = state.place(self.connection, plan.name, part.number)
             if stands != part.rows.after and stands is not None:

@@ -55,7 +55,7 @@ def partition(
 ) -> tuple[tuple[Part, ...], int]:
     """Cut a table into ranges of rowids, and write a checkpoint for each and for the table, all in one transaction."""
     with source.transaction() as connection:
-        bound = ranges.bound(connection, table)
+        bound, _ = ranges.bound(connection, table)
         spans = ranges.spans(connection, table, sides.config.sync.workers, ROWS_WORTH_A_PART)
         losers = [duplicate_key(key, winner) for key, winner in duplicates.find(connection, table)]
         rows = row_data(connection, table, [loser.source_key for loser in losers])

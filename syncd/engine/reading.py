@@ -1,5 +1,6 @@
 """The source's half of a pass: everything it applies, read in one short transaction."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -9,9 +10,12 @@ from syncd.engine.spool import Held, Spool
 from syncd.errors import MarkError, SchemaError, TableError
 from syncd.model import Mark
 from syncd.plan import Plan, TablePlan
-from syncd.source import catalog, ranges
+from syncd.source import ranges
 from syncd.source.render import Renderer
 from syncd.target.state import Checkpoint
+
+MANY_TIES = 200
+"""Rows at a date mark from which on only thorough passes read them again: rendering 1,000 takes 9 ms."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +33,28 @@ class TableReading:
     error: TableError | None = None
 
     @property
-    def is_empty(self) -> bool:
-        return not (self.batches or self.again or self.error)
+    def content(self) -> bytes:
+        """A digest of the rendered rows: rows at a date mark come again in every pass, mostly unchanged."""
+        return hashlib.sha256(b"".join(held.digest for held in self.batches)).digest()
+
+    def brings_news(self, mark: Mark, applied: bytes | None) -> bool:
+        """Whether it holds more than what was applied last, the table standing at `mark`."""
+        if self.again or self.error or self.reaches != mark:
+            return True
+        return bool(self.batches) and self.content != applied
 
 
-def read_table(renderer: Renderer, known: Checkpoint, again: frozenset[str], spool: Spool) -> TableReading:
+def read_table(
+    renderer: Renderer, known: Checkpoint, again: frozenset[str], spool: Spool, *, ties: bool = True
+) -> TableReading:
     """Read a table's rows beyond its mark up to the bound that is fixed first, and the rows of the keys `again`."""
     plan, connection = renderer.plan, renderer.connection
+    until, classes = ranges.bound(connection, plan)
     try:
-        _check(connection, plan, known)
+        _check(plan, known, classes)
     except TableError as error:
         return TableReading(plan, known.mark, error=error)
-    until = ranges.bound(connection, plan)
-    wanted = list(ranges.beyond(plan, known.mark, until))
+    wanted = list(ranges.beyond(plan, known.mark, until, ties=ties))
     wanted += [ranges.of_keys(plan, part) for part in _chunks(again)]
     batches = tuple(spool.add(batch) for rows in wanted for batch in renderer.batches(rows, keyed=True))
     there = frozenset[str]().union(*(renderer.keys(ranges.of_keys(plan, part)) for part in _chunks(again)))
@@ -58,7 +71,7 @@ def _reached(before: Mark, until: Mark) -> Mark:
     return replace(until, moment=until.moment or before.moment)
 
 
-def _check(connection: apsw.Connection, plan: TablePlan, known: Checkpoint) -> None:
+def _check(plan: TablePlan, known: Checkpoint, classes: frozenset[str]) -> None:
     if plan.fingerprint != known.fingerprint:
         raise SchemaError(
             "its definition or its mapping is not the one that it was loaded with",
@@ -66,14 +79,12 @@ def _check(connection: apsw.Connection, plan: TablePlan, known: Checkpoint) -> N
             advice=f"Undo the change; or drop the target's table {plan.target} and delete the rows of this table "
             "in syncd.checkpoint, then run syncd load",
         )
-    if plan.mark.moment:
-        found = catalog.storage_classes(connection, plan.name, plan.mark.moment)
-        if len(found) > 1:
-            raise MarkError(
-                f"its date column holds {' and '.join(sorted(found))}, which do not sort by time",
-                where=f"{plan.name}.{plan.mark.moment}",
-                advice=f"Write [table:{plan.name}] watermark = rowid, or make the column's values alike",
-            )
+    if len(classes) > 1:
+        raise MarkError(
+            f"its date column holds {' and '.join(sorted(classes))}, which do not sort by time",
+            where=f"{plan.name}.{plan.mark.moment}",
+            advice=f"Write [table:{plan.name}] watermark = rowid, or make the column's values alike",
+        )
 
 
 class Readers:
@@ -83,6 +94,8 @@ class Readers:
         self.plan = plan
         self._connection = connection
         self._renderers: dict[str, Renderer] = {}
+        self._applied: dict[str, bytes] = {}
+        self._many_ties: set[str] = set()
 
     def of(self, table: TablePlan) -> Renderer:
         if table.name not in self._renderers:
@@ -90,12 +103,29 @@ class Readers:
         return self._renderers[table.name]
 
     def read(
-        self, known: Mapping[str, Checkpoint], again: Mapping[str, frozenset[str]], spool: Spool
+        self, known: Mapping[str, Checkpoint], again: Mapping[str, frozenset[str]], spool: Spool, *, thorough: bool
     ) -> tuple[TableReading, ...]:
-        """Read every table that has a checkpoint in `known`, parents first; tables with nothing new are left out."""
-        found = [
-            read_table(self.of(table), known[table.name], again.get(table.name, frozenset()), spool)
-            for table in self.plan.tables
-            if table.name in known
-        ]
-        return tuple(r for r in found if not r.is_empty or r.reaches != known[r.plan.name].mark)
+        """Read every table that has a checkpoint in `known`, parents first; tables without news are left out.
+
+        Rows at a date mark come again in every thorough pass, in the others only where they are few.
+        """
+        found = []
+        for table in self.plan.tables:
+            if table.name in known:
+                ties = thorough or table.name not in self._many_ties
+                keys = again.get(table.name, frozenset())
+                reading = read_table(self.of(table), known[table.name], keys, spool, ties=ties)
+                found.append(reading)
+                if ties:
+                    self._count_ties(reading)
+        return tuple(r for r in found if r.brings_news(known[r.plan.name].mark, self._applied.get(r.plan.name)))
+
+    def _count_ties(self, reading: TableReading) -> None:
+        if reading.plan.mark.moment and sum(held.rows for held in reading.batches) > MANY_TIES:
+            self._many_ties.add(reading.plan.name)
+        else:
+            self._many_ties.discard(reading.plan.name)
+
+    def applied(self, reading: TableReading) -> None:
+        """The reading was committed."""
+        self._applied[reading.plan.name] = reading.content

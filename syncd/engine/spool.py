@@ -1,5 +1,6 @@
 """What a pass has read waits here, in memory or on disk when it is large, so that the source need not wait."""
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ class Held:
     rows: int
     read: int
     refusals: tuple[Refusal, ...]
+    digest: bytes
 
 
 class Spool:
@@ -32,7 +34,14 @@ class Spool:
 
     def add(self, batch: Batch) -> Held:
         """Keep a batch. Raises OSError where the disk is full."""
-        held = Held(self._size, len(batch.payload), batch.rows, batch.read, batch.refusals)
+        held = Held(
+            self._size,
+            len(batch.payload),
+            batch.rows,
+            batch.read,
+            batch.refusals,
+            hashlib.sha256(batch.payload).digest(),
+        )
         self._file.seek(self._size)
         self._file.write(batch.payload)
         self._size += len(batch.payload)

@@ -71,9 +71,8 @@ def verify(
         else:
             with sides.source.transaction() as connection:
                 image.take(connection, sides.plan(connection))
-        stage = Stage(catchup.connection, sides.schema)
         orphans = _orphans(catchup.connection, sides.schema)
-        verdicts = tuple(_compare(sides, catchup.connection, stage, image, plan, orphans) for plan in image.plans)
+        verdicts = tuple(_compare(sides, catchup.stage, image, plan, orphans) for plan in image.plans)
     finally:
         catchup.close()
     report = VerifyReport(mode, verdicts, time.monotonic() - began)
@@ -93,14 +92,9 @@ def _orphans(connection: Connection, schema: str) -> dict[str, list[Difference]]
 
 
 def _compare(
-    sides: Sides,
-    connection: Connection,
-    stage: Stage,
-    image: _Image,
-    plan: TablePlan,
-    orphans: dict[str, list[Difference]],
+    sides: Sides, stage: Stage, image: _Image, plan: TablePlan, orphans: dict[str, list[Difference]]
 ) -> TableVerdict:
-    name = sides.state.source_name
+    name, connection = sides.state.source_name, stage.connection
     rejected = frozenset(reject.keys(connection, name).get(plan.name, ()))
     in_source, in_target = image.counts[plan.name], target_catalog.row_count(connection, sides.schema, plan.target)
     differences = list(orphans.get(plan.target, []))
@@ -110,19 +104,18 @@ def _compare(
         differences.append(Difference(plan.name, "count", "", said))
     stage.prepare(plan)
     for batch in image.batches[plan.name]:
-        differences += _differing(connection, stage, plan, batch, rejected)
+        differences += _differing(stage, plan, batch, rejected)
     compared = sum(batch.read for batch in image.batches[plan.name])
     return TableVerdict(plan.name, in_source, in_target, len(rejected), compared, tuple(differences))
 
 
-def _differing(
-    connection: Connection, stage: Stage, plan: TablePlan, batch: Batch, rejected: frozenset[str]
-) -> list[Difference]:
+def _differing(stage: Stage, plan: TablePlan, batch: Batch, rejected: frozenset[str]) -> list[Difference]:
     refused = [r for r in batch.refusals if r.source_key not in rejected]
     unexpected = [Difference(plan.name, "missing", r.source_key, f"cannot land: {r.message}") for r in refused]
     if not batch.rows:
         return unexpected
-    with transaction(connection):
+    with transaction(stage.connection):
+        stage.begin()
         stage.fill(plan, batch.payload)
         rows = stage.differing(plan)
     return unexpected + [

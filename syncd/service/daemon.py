@@ -91,13 +91,13 @@ class _Daemon:
             catchup.close()
 
     def _pass(self, sides: Sides, catchup: Catchup) -> None:
-        """One pass if there is anything to do; the schedule's also reads every reject again."""
+        """One pass if there is anything to do; the schedule's is thorough, and comes if any pass was not."""
         scheduled = self.wake.take_scheduled()
         try:
             if scheduled:
                 sides.source.check_identity()
-            if catchup.has_news or (scheduled and catchup.has_rejects):
-                report = catchup.run(replay_all=scheduled, stopping=self.wake.is_stopping)
+            if catchup.has_news or (scheduled and catchup.is_behind):
+                report = catchup.run(thorough=scheduled, stopping=self.wake.is_stopping)
                 self.heart.passed(report)
             elif scheduled:
                 self.heart.idle()

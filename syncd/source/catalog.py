@@ -147,15 +147,29 @@ def _indexes(connection: apsw.Connection, table: str) -> tuple[tuple[Index, ...]
     return tuple(indexes), collations
 
 
-def storage_classes(connection: apsw.Connection, table: str, column: str) -> frozenset[str]:
-    """The storage classes of a column's smallest and largest value: two classes mean mixed storage.
+def ends(connection: apsw.Connection, table: str, column: str) -> str:
+    """An SQLite query for a column's smallest and largest value, as `low` and `high`; NULLs are left out.
 
-    SQLite sorts NULL, then numbers, then text, then blobs, so a column of one class has it at both ends. NULLs are
-    left out. With an index on the column it takes microseconds, without one a scan.
+    With an index on the column each end is a search, without one a single scan finds both.
     """
     name, of = identifier(column), identifier(table)
-    row = query(connection, f"SELECT typeof((SELECT min({name}) FROM {of})), typeof((SELECT max({name}) FROM {of}))")[0]
-    return frozenset("number" if kind in ("integer", "real") else kind for kind in row if kind != "null")
+    if is_indexed(connection, table, column):
+        return f"SELECT (SELECT min({name}) FROM {of}) AS low, (SELECT max({name}) FROM {of}) AS high"
+    return f"SELECT min({name}) AS low, max({name}) AS high FROM {of}"
+
+
+def storage_classes(connection: apsw.Connection, table: str, column: str) -> frozenset[str]:
+    """The storage classes of a column's values: two of them mean mixed storage.
+
+    SQLite sorts NULL, then numbers, then text, then blobs, so a column of one class has it at both ends.
+    """
+    statement = f"SELECT typeof(low), typeof(high) FROM ({ends(connection, table, column)})"
+    return classes(query(connection, statement)[0])
+
+
+def classes(kinds: tuple[str, ...]) -> frozenset[str]:
+    """Storage classes as they sort: integers and reals are both numbers, NULL is none."""
+    return frozenset("number" if kind in ("integer", "real") else kind for kind in kinds if kind != "null")
 
 
 def is_indexed(connection: apsw.Connection, table: str, column: str) -> bool:

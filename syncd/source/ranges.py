@@ -1,6 +1,7 @@
 """Which rows to read: ranges beyond a mark, and keys to read again."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -10,10 +11,12 @@ import apsw
 from syncd.model import Mark, Range
 from syncd.plan import TablePlan
 from syncd.quoting import identifier, literal
+from syncd.source import catalog
 from syncd.source.database import query
 
 _EPOCH_UNITS = ((1e14, 1e6), (1e11, 1e3), (1e8, 1.0))
 """A number from 1e14 on counts microseconds since 1970, from 1e11 milliseconds, from 1e8 seconds."""
+_LEAST_ROWID = -(2**63)
 _JULIAN_DAYS = (1_700_000.0, 5_400_000.0)
 _SECONDS_A_DAY = 86_400
 
@@ -39,8 +42,9 @@ def source_key(plan: TablePlan) -> str:
 
 def whole(plan: TablePlan, until: int | None = None, after: str | None = None) -> Range:
     """Every row in the order of the source key; of a table with rowids those up to `until`, inclusive."""
-    where = f"{plan.source_key[0]} <= {until}" if until is not None else "1"
-    return Range(plan.source_key, where, after)
+    if until is None:
+        return Range(plan.source_key, after=after)
+    return Range(plan.source_key, f"{plan.source_key[0]} <= ?", (until,), after)
 
 
 def after(rows: Range, place: str) -> Range:
@@ -81,46 +85,60 @@ def of_keys(plan: TablePlan, keys: Iterable[str]) -> Range:
     return Range(plan.source_key, f"({','.join(plan.source_key)}) IN (VALUES {rows})")
 
 
-def bound(connection: apsw.Connection, plan: TablePlan) -> Mark:
-    """How far the table reaches in this transaction: the mark that a pass over it will leave."""
-    rowid, moment = "NULL", "NULL"
+def bound(connection: apsw.Connection, plan: TablePlan) -> tuple[Mark, frozenset[str]]:
+    """How far the table reaches in this transaction: the mark that a pass over it will leave.
+
+    Also the storage classes of its date column, of which a mark that sorts by time has one.
+    """
     of = identifier(plan.source.name)
-    if plan.mark.rowid:
-        rowid = f"(SELECT max({plan.mark.rowid}) FROM {of})"
-    if plan.mark.moment:
-        column = identifier(plan.mark.moment)
-        written = safe_literal("m", utf16=plan.source.utf16)
-        moment = f"(SELECT {written} FROM (SELECT max({column}) AS m FROM {of}) WHERE m IS NOT NULL)"
-    row = query(connection, f"SELECT {rowid}, {moment}")[0]
-    return Mark(row[0], row[1])
+    rowid = f"(SELECT max({plan.mark.rowid}) FROM {of})" if plan.mark.rowid else "NULL"
+    if not plan.mark.moment:
+        return Mark(query(connection, f"SELECT {rowid}")[0][0]), frozenset()
+    high = safe_literal("high", utf16=plan.source.utf16)
+    ends = catalog.ends(connection, plan.source.name, plan.mark.moment)
+    found, low_kind, high_kind, moment = query(
+        connection, f"SELECT {rowid}, typeof(low), typeof(high), {high} FROM ({ends})"
+    )[0]
+    return Mark(found, None if high_kind == "null" else moment), catalog.classes((low_kind, high_kind))
 
 
-def beyond(plan: TablePlan, mark: Mark, until: Mark) -> tuple[Range, ...]:
+def beyond(plan: TablePlan, mark: Mark, until: Mark, *, ties: bool = True) -> tuple[Range, ...]:
     """The rows between a mark and a bound.
 
-    By rowid: those after the mark. By date: those from the mark on, ties included, less the lookback; rows that are
+    By rowid: those after the mark. By date: those from the mark on, `ties` included, less the lookback; rows that are
     new by rowid are left to the first range, so no row comes twice.
     """
     ranges = []
     if plan.mark.rowid and until.rowid is not None and (mark.rowid is None or until.rowid > mark.rowid):
         ranges.append(whole(plan, until.rowid, None if mark.rowid is None else str(mark.rowid)))
     if plan.mark.moment and mark.moment and until.moment:
-        ranges.append(_from_moment(plan, mark, until))
+        ranges.append(_from_moment(plan, mark, until, ties=ties))
     elif plan.mark.moment and not plan.mark.rowid and until.moment:
-        ranges.append(
-            Range((identifier(plan.mark.moment), *plan.source_key), f"{identifier(plan.mark.moment)} IS NOT NULL")
-        )
+        column = identifier(plan.mark.moment)
+        ranges.append(Range((column, *plan.source_key), f"{column} IS NOT NULL"))
     return tuple(ranges)
 
 
-def _from_moment(plan: TablePlan, mark: Mark, until: Mark) -> Range:
+def _from_moment(plan: TablePlan, mark: Mark, until: Mark, *, ties: bool) -> Range:
     column = identifier(plan.mark.moment or "")
-    where = f"{column} >= {earlier(mark.moment or '', plan.mark.lookback)} AND {column} <= {until.moment}"
-    if plan.mark.rowid and mark.rowid is not None:
-        where += f" AND {plan.mark.rowid} <= {mark.rowid}"
-    elif plan.mark.rowid:
-        where = "0"
-    return Range((column, *plan.source_key), where)
+    low = _bind(earlier(mark.moment or "", plan.mark.lookback))
+    high = _bind(until.moment or "")
+    where = f"{column} {'>=' if ties else '>'} {low[0]} AND {column} <= {high[0]}"
+    parameters = low[1] + high[1]
+    if plan.mark.rowid:
+        where += f" AND {plan.mark.rowid} <= ?"
+        parameters += (_LEAST_ROWID if mark.rowid is None else mark.rowid,)
+    return Range((column, *plan.source_key), where, parameters)
+
+
+def _bind(written: str) -> tuple[str, tuple[int | float | str, ...]]:
+    """A literal as a question mark and its value where Python can hold it, else as it is written."""
+    if written.startswith("'"):
+        return "?", (written[1:-1].replace("''", "'"),)
+    for kind in (int, float):
+        with suppress(ValueError):
+            return "?", (kind(written),)
+    return written, ()
 
 
 def earlier(moment: str, lookback: timedelta) -> str:

@@ -47,6 +47,8 @@ class Renderer:
         """Render a range batch by batch, each of at most `batch_rows` rows and 16 MiB."""
         while (batch := self.next(rows, keyed=keyed)) is not None:
             yield batch
+            if batch.final:
+                return
             rows = ranges.after(rows, batch.last)
 
     def next(self, rows: Range, *, keyed: bool, at_most: int | None = None) -> Batch | None:
@@ -67,7 +69,7 @@ class Renderer:
 
     def _render(self, rows: Range, limit: int, *, keyed: bool) -> Batch | None:
         line = self._keyed if keyed else self._plain
-        inner = self._select(f"{line} AS line, {self._suspect} AS suspect", rows, limit)
+        inner, parameters = self._select(f"{line} AS line, {self._suspect} AS suspect", rows, limit)
         lines = self._bytes(f"group_concat(line,{_NEWLINE})")
         if _single_number(rows, self.plan):
             outer = f"SELECT {lines}, count(*), max(place), total(suspect) FROM ({inner})"
@@ -75,20 +77,25 @@ class Renderer:
             # Beside a lone max(n) a bare column is that of the row with the maximum: https://sqlite.org/quirks.html
             numbered = f"SELECT *, row_number() OVER () AS n FROM ({inner})"
             outer = f"SELECT {lines}, count(*), place, total(suspect), max(n) FROM ({numbered})"
-        payload, count, last, suspects = query(self.connection, outer)[0][:4]
+        payload, count, last, suspects = query(self.connection, outer, parameters)[0][:4]
         if not count:
             return None
         if suspects:
             return self._examine(rows, limit)
-        return Batch(_encoded(payload), count, count, str(last), keyed=keyed)
+        return Batch(_encoded(payload), count, count, str(last), keyed=keyed, final=count < limit)
 
-    def _select(self, what: str, rows: Range, limit: int) -> str:
-        place = rows.order[0] if _single_number(rows, self.plan) else _literals(rows.order, utf16=self._utf16)
-        after = f" AND ({','.join(rows.order)}) > ({rows.after})" if rows.after is not None else ""
+    def _select(self, what: str, rows: Range, limit: int) -> tuple[str, tuple[int | float | str, ...]]:
+        """A statement for the first rows of a range, and its parameters; a place that is one number is one of them."""
+        single = _single_number(rows, self.plan)
+        place = rows.order[0] if single else _literals(rows.order, utf16=self._utf16)
+        after, parameters = "", rows.parameters
+        if rows.after is not None:
+            after = f" AND ({','.join(rows.order)}) > ({'?' if single else rows.after})"
+            parameters += (int(rows.after),) if single else ()
         return (
             f"SELECT {what}, {place} AS place FROM {identifier(self.plan.source.name)} "
-            f"WHERE {rows.where}{after} ORDER BY {','.join(rows.order)} LIMIT {limit}"
-        )
+            f"WHERE {rows.where}{after} ORDER BY {','.join(rows.order)} LIMIT ?"
+        ), (*parameters, limit)
 
     def _bytes(self, expression: str) -> str:
         """A cast to BLOB spares decoding and encoding; in a UTF-16 database it would yield UTF-16."""
@@ -98,13 +105,14 @@ class Renderer:
         """Decide row by row: the lines of those that can land exactly, refusals for the others."""
         what = f"{self._source_key} AS key, {self._bytes(self._careful)} AS line, {self._verdict} AS verdict"
         lines, refusals, last = [], [], ""
-        for key, line, verdict, place in query(self.connection, self._select(what, rows, limit)):
+        for key, line, verdict, place in query(self.connection, *self._select(what, rows, limit)):
             last = str(place)
             if verdict is None:
                 lines.append(_encoded(line))
             else:
                 refusals.append(self._refusal(key, verdict))
-        return Batch(b"\n".join(lines), len(lines), len(lines) + len(refusals), last, tuple(refusals), keyed=True)
+        read = len(lines) + len(refusals)
+        return Batch(b"\n".join(lines), len(lines), read, last, tuple(refusals), keyed=True, final=read < limit)
 
     def _refusal(self, key: str, verdict: str) -> Refusal:
         position, kind = verdict.split(":")
@@ -119,8 +127,7 @@ class Renderer:
         try:
             return self._render(rows, 1, keyed=True)
         except apsw.TooBigError:
-            statement = self._select(f"{self._source_key} AS key", rows, 1)
-            key, place = query(self.connection, statement)[0]
+            key, place = query(self.connection, *self._select(f"{self._source_key} AS key", rows, 1))[0]
             refusal = Refusal(key, "too large", "the row is longer than 1,000,000,000 bytes")
             return Batch(b"", 0, 1, str(place), (refusal,), keyed=True)
         finally:
@@ -129,7 +136,7 @@ class Renderer:
     def keys(self, rows: Range) -> frozenset[str]:
         """The source keys of a range."""
         statement = f"SELECT {self._source_key} FROM {identifier(self.plan.source.name)} WHERE {rows.where}"
-        return frozenset(key for (key,) in query(self.connection, statement))
+        return frozenset(key for (key,) in query(self.connection, statement, rows.parameters))
 
 
 def _joined(fields: Iterable[str]) -> str:

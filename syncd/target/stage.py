@@ -41,7 +41,8 @@ class Stage:
         self.connection = connection
         self.schema = schema
         self._numbers: dict[str, int] = {}
-        self._text: set[str] = set()
+        self._merges: dict[tuple[str, OnConflict, bool], bytes] = {}
+        self._used: set[str] = set()
 
     def prepare(self, plan: TablePlan) -> None:
         """Make the stage of a table, outside any transaction: a rolled back one would take it along."""
@@ -63,6 +64,10 @@ class Stage:
             )
         self._numbers[plan.target] = number
 
+    def begin(self) -> None:
+        """A transaction began: the stages are empty."""
+        self._used.clear()
+
     def fill(self, plan: TablePlan, payload: bytes) -> None:
         """Copy keyed lines into the table's stage. Raises psycopg's errors for a value that does not fit."""
         _copy(self.connection, self._filled(plan), payload)
@@ -82,23 +87,52 @@ class Stage:
         """
         try:
             with savepoint(self.connection):
-                self.fill(plan, payload)
-                applied = self._merge(plan, on_conflict)
-                self._leave(plan, self.name(plan), touched_for)
-                return Landed(applied)
+                return self.land_all(plan, payload, on_conflict, touched_for=touched_for)
         except psycopg.Error as error:
             if not _is_about_rows(error) or (on_conflict is OnConflict.FAIL and error.sqlstate == "23505"):
                 raise
         return self._land_row_by_row(plan, payload, on_conflict, touched_for)
 
-    def _merge(self, plan: TablePlan, on_conflict: OnConflict) -> Applied:
-        source = sql.SQL("SELECT {} FROM {}").format(_names(plan), self.name(plan))
-        query = sql.SQL(
-            "WITH merged AS ({} RETURNING xmax = 0 AS new) "
-            "SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM merged"
-        ).format(_upsert(self.schema, plan, source, on_conflict))
-        inserted, updated = self.connection.execute(query).fetchall()[0]
-        return Applied(inserted=inserted, updated=updated)
+    def land_all(
+        self, plan: TablePlan, payload: bytes, on_conflict: OnConflict = OnConflict.UPDATE, *, touched_for: str = ""
+    ) -> Landed:
+        """As `land`, but psycopg's error is raised where a row cannot land, and the transaction is lost."""
+        if plan.target in self._used:
+            self.connection.execute(sql.SQL("DELETE FROM {}").format(self.name(plan)))
+        self._used.add(plan.target)
+        self.fill(plan, payload)
+        query = self._merge(plan, on_conflict, touched=bool(touched_for))
+        inserted, updated = self.connection.execute(
+            query, [touched_for, plan.name] if touched_for else None
+        ).fetchall()[0]
+        return Landed(Applied(inserted=inserted, updated=updated))
+
+    def _merge(self, plan: TablePlan, on_conflict: OnConflict, *, touched: bool) -> bytes:
+        """The statement that merges the stage, composed once: composing it took as long as running it for one row."""
+        known = (plan.target, on_conflict, touched)
+        if known not in self._merges:
+            source = sql.SQL("SELECT {} FROM {}").format(_names(plan), self.name(plan))
+            touch = self._touch(self.name(plan))
+            self._merges[known] = (
+                sql.SQL(
+                    "WITH merged AS ({} RETURNING xmax = 0 AS new){} "
+                    "SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM merged"
+                )
+                .format(
+                    _upsert(self.schema, plan, source, on_conflict),
+                    sql.SQL(", touched AS ({})").format(touch) if touched else sql.SQL(""),
+                )
+                .as_bytes(self.connection)
+            )
+        return self._merges[known]
+
+    @staticmethod
+    def _touch(stage: sql.Identifier) -> sql.Composed:
+        """Remember the keys on a stage, so that the next sweep reads them again."""
+        return sql.SQL(
+            "INSERT INTO syncd.touched (source_name, table_name, source_key, target_key)"
+            " SELECT DISTINCT %s, %s, {}, {} FROM {} ON CONFLICT DO NOTHING"
+        ).format(sql.Identifier(SOURCE_KEY), sql.Identifier(TARGET_KEY), stage)
 
     def _land_row_by_row(self, plan: TablePlan, payload: bytes, on_conflict: OnConflict, touched_for: str) -> Landed:
         readable, refusals = _readable(payload)
@@ -116,7 +150,9 @@ class Stage:
         ).fetchall()
         self.connection.execute("DELETE FROM pg_temp.syncd_counted")
         self.connection.execute("DELETE FROM pg_temp.syncd_refused")
-        self._leave(plan, text, touched_for)
+        if touched_for:
+            self.connection.execute(self._touch(text), [touched_for, plan.name])
+        self.connection.execute(sql.SQL("DELETE FROM {}").format(text))
         refusals += [
             Refusal(key, _REASONS.get(state, "value"), said, column, state) for key, state, said, column in rows
         ]
@@ -152,18 +188,6 @@ class Stage:
             ).format(source=sql.Identifier(SOURCE_KEY), target=sql.Identifier(TARGET_KEY), stage=text)
         ).fetchall()
         return [duplicate_key(key, winner) for key, winner in rows if key != winner]
-
-    def _leave(self, plan: TablePlan, stage: sql.Identifier, touched_for: str) -> None:
-        """Remember the keys on a stage, so that the next sweep reads them again, and empty it for the next batch."""
-        if touched_for:
-            self.connection.execute(
-                sql.SQL(
-                    "INSERT INTO syncd.touched (source_name, table_name, source_key, target_key)"
-                    " SELECT DISTINCT %s, %s, {}, {} FROM {} ON CONFLICT DO NOTHING"
-                ).format(sql.Identifier(SOURCE_KEY), sql.Identifier(TARGET_KEY), stage),
-                [touched_for, plan.name],
-            )
-        self.connection.execute(sql.SQL("DELETE FROM {}").format(stage))
 
     def delete(self, plan: TablePlan, target_keys: list[str]) -> int:
         """Delete the rows of these rendered target keys; returns how many there were."""

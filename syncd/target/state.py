@@ -134,21 +134,11 @@ class State:
         ).fetchall()
         return rows[0][0] if rows else None
 
-    def save(self, connection: Connection, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint whole."""
-        connection.execute(
-            "INSERT INTO syncd.checkpoint AS c (source_name, table_name, part, phase, fingerprint, mark, base_snapshot,"
-            " rows_applied, error, created) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (source_name, table_name, part) DO UPDATE SET phase = excluded.phase,"
-            " fingerprint = excluded.fingerprint, mark = excluded.mark, base_snapshot = excluded.base_snapshot,"
-            " rows_applied = excluded.rows_applied, error = excluded.error, created = c.created OR excluded.created,"
-            " updated_at = clock_timestamp()",
-            [
-                self.source_name, checkpoint.table, checkpoint.part, checkpoint.phase, checkpoint.fingerprint,
-                json.dumps(_mark(checkpoint)), checkpoint.base_snapshot, checkpoint.rows_applied, checkpoint.error,
-                checkpoint.created,
-            ],
-        )  # fmt: skip
+    def save(self, connection: Connection, *checkpoints: Checkpoint) -> None:
+        """Write checkpoints whole, all in one statement."""
+        if checkpoints:
+            rows = json.dumps([_row(checkpoint) for checkpoint in checkpoints])
+            connection.execute(statement("save"), {"source": self.source_name, "rows": rows})
 
     def advance(self, connection: Connection, table: str, part: int, place: str, rows: int) -> None:
         """Move a range of a load on to `place`, in the transaction of its rows."""
@@ -204,11 +194,22 @@ class State:
         )
 
 
-def _mark(checkpoint: Checkpoint) -> dict[str, int | str]:
-    known = {
+def _row(checkpoint: Checkpoint) -> dict[str, object]:
+    """A row of `syncd.checkpoint` as JSON."""
+    position = {
         "rowid": checkpoint.mark.rowid,
         "moment": checkpoint.mark.moment,
         "place": checkpoint.place,
         "until": checkpoint.until,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {
+        "table_name": checkpoint.table,
+        "part": checkpoint.part,
+        "phase": checkpoint.phase,
+        "fingerprint": checkpoint.fingerprint,
+        "mark": {name: value for name, value in position.items() if value is not None},
+        "base_snapshot": checkpoint.base_snapshot,
+        "rows_applied": checkpoint.rows_applied,
+        "error": checkpoint.error,
+        "created": checkpoint.created,
+    }
