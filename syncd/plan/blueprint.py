@@ -1,0 +1,139 @@
+"""What a plan says: all that is decided about each table before anything is read or written."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from syncd.config import ForeignKeys, OnConflict
+from syncd.errors import SchemaError
+from syncd.model import Affinity, Skipped, Table, digest
+from syncd.types import TargetType
+
+ROWID_KEY = "_syncd_rowid"
+
+
+@dataclass(frozen=True)
+class TargetColumn:
+    """A column of a table that is there in PostgreSQL; `type` as `format_type` writes it."""
+
+    name: str
+    type: str
+    not_null: bool
+    generated: bool
+
+
+@dataclass(frozen=True)
+class TargetTable:
+    """A table that is there in PostgreSQL. `keys`: its primary key first, then its other NOT NULL unique keys."""
+
+    name: str
+    columns: tuple[TargetColumn, ...]
+    keys: tuple[tuple[str, ...], ...]
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """One column of the target: `expression` is the SQLite expression whose value it gets."""
+
+    name: str
+    expression: str
+    affinity: Affinity
+    type: TargetType
+    not_null: bool = False
+    identity: bool = False
+
+
+@dataclass(frozen=True)
+class MarkPlan:
+    """The mark of a table: `moment` names its date column; both are unset where only a sweep finds changes."""
+
+    rowid: str | None = None
+    moment: str | None = None
+    lookback: timedelta = timedelta(0)
+    why: str = ""
+
+    def __str__(self) -> str:
+        if self.moment:
+            return f"date:{self.moment}"
+        return "rowid" if self.rowid else "none"
+
+
+@dataclass(frozen=True)
+class ForeignKeyPlan:
+    name: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UniquePlan:
+    """A secondary unique constraint; one that a foreign key names cannot be deferrable in PostgreSQL."""
+
+    name: str
+    columns: tuple[str, ...]
+    deferrable: bool
+
+
+@dataclass(frozen=True)
+class IndexPlan:
+    name: str
+    columns: tuple[str, ...]
+    descending: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """All that is decided about one table.
+
+    `source_key` are the SQLite expressions that name one source row: its rowid, or its primary key where it has none.
+    `created` is true where syncd makes the target table.
+    """
+
+    source: Table
+    target: str
+    columns: tuple[ColumnPlan, ...]
+    key: tuple[str, ...]
+    source_key: tuple[str, ...]
+    mark: MarkPlan
+    batch_rows: int
+    max_reject_ratio: float
+    created: bool
+    on_conflict: OnConflict = OnConflict.UPDATE
+    uniques: tuple[UniquePlan, ...] = ()
+    indexes: tuple[IndexPlan, ...] = ()
+    foreign_keys: tuple[ForeignKeyPlan, ...] = ()
+    parents: tuple[str, ...] = ()
+    not_carried: tuple[Skipped, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def key_columns(self) -> tuple[ColumnPlan, ...]:
+        by_name = {column.name: column for column in self.columns}
+        return tuple(by_name[name] for name in self.key)
+
+    @property
+    def by_rowid(self) -> bool:
+        return self.source.rowid is not None
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the table's definition and its mapping; another one means that either has changed."""
+        columns = [f"{c.name}={c.expression}:{c.type.name}" for c in self.columns]
+        return digest(self.source.sql, self.target, *columns, *self.key)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every table to be carried, parents before children. `refused` are the tables whose two sides do not fit."""
+
+    tables: tuple[TablePlan, ...]
+    skipped: tuple[Skipped, ...]
+    refused: tuple[SchemaError, ...] = ()
+    foreign_keys: ForeignKeys = ForeignKeys.AUTO
+
+    def table(self, name: str) -> TablePlan | None:
+        return next((table for table in self.tables if table.name == name), None)
