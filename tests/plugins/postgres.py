@@ -154,7 +154,7 @@ def server() -> Iterator[Server]:
     if dsn := os.environ.get("SYNCD_TEST_DSN"):
         yield Server(dsn)
         return
-    with _running() as own:
+    with running_server() as own:
         yield own
 
 
@@ -172,7 +172,7 @@ def database(server: Server) -> Iterator[str]:
 @pytest.fixture
 def own_server() -> Iterator[OwnServer]:
     """A server of the test's own, which it may stop, pause and break."""
-    with _running() as own:
+    with running_server() as own:
         yield own
 
 
@@ -223,7 +223,7 @@ def wait_until_caught_up(primary: Server, standby: Server, seconds: float = 30) 
 
 
 @contextmanager
-def _running() -> Iterator[OwnServer]:
+def running_server() -> Iterator[OwnServer]:
     with _folder() as folder:
         own = OwnServer(folder)
         try:
