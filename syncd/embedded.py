@@ -19,6 +19,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -60,6 +61,10 @@ _SETTINGS = {
     "log_checkpoints": "off",
     "log_min_messages": "log",
 }
+# Containers have 64 MB of POSIX shared memory by default, and a parallel hash join of 1,500,000 rows failed there
+# ("could not resize shared memory segment"). System V's has no such bound on Linux.
+if sys.platform == "linux":
+    _SETTINGS["dynamic_shared_memory_type"] = "sysv"
 _INITDB = [
     "--username=postgres",
     "--auth-local=trust",

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def test_many_may_start_it_at_once(folder: Path) -> None:
 def test_a_killed_server_starts_again_by_itself(folder: Path) -> None:
     with embedded.start(folder) as server, closing(psycopg.connect(server.dsn, autocommit=True)) as connection:
         connection.execute("CREATE TABLE item AS SELECT 1 AS one")
-        os.kill(_postmaster(folder), signal.SIGKILL)
+        _crash(folder)
         with embedded.start(folder) as again:
             assert _execute(again.dsn, "SELECT one FROM item") == [(1,)]
 
@@ -111,7 +112,7 @@ def test_a_killed_server_starts_again_by_itself(folder: Path) -> None:
 def test_a_pid_that_now_is_another_process_is_no_obstacle(folder: Path) -> None:
     with embedded.start(folder) as server:
         account = embedded.unprivileged(folder)
-        os.kill(_postmaster(folder), signal.SIGKILL)
+        _crash(folder)
         stranger = _sleep(account)
         try:
             for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):
@@ -280,6 +281,14 @@ def _execute(dsn: str, statement: str) -> list[Any]:
 
 def _postmaster(folder: Path) -> int:
     return int((folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def _crash(folder: Path) -> None:
+    """Kill the postmaster, and wait until it is dead: its children may live on for a moment."""
+    process = Path("/proc") / str(_postmaster(folder))
+    os.kill(int(process.name), signal.SIGKILL)
+    while (process / "cwd").exists():
+        time.sleep(0.01)
 
 
 def _runs(folder: Path) -> bool:

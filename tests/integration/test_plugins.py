@@ -1,12 +1,16 @@
 """The test plugins do what they promise."""
 
 import select
+import signal
 import sqlite3
+import subprocess
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.plugins.cli import RunSyncd, StartSyncd
 from tests.plugins.postgres import PASSWORD, OwnServer, wait_until_caught_up
 from tests.plugins.proxy import OpenProxy
 from tests.plugins.source import MakeSource, OpenWriter
@@ -133,3 +137,43 @@ def test_a_source_is_made_once(make_source: MakeSource) -> None:
     make_source("CREATE TABLE item (id)")
     with pytest.raises(FileExistsError, match="Writer"):
         make_source("CREATE TABLE item (id)")
+
+
+_STAND_IN = """
+import os, sys, time
+print("state in", os.environ["SYNCD_STATE_DIR"], *sys.argv[1:], flush=True)
+if "wait" in sys.argv:
+    print("waiting", file=sys.stderr, flush=True)
+    time.sleep(600)
+sys.exit(int("fail" in sys.argv))
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    """A program in place of syncd: Python looks in the working folder first."""
+    (tmp_path / "syncd").mkdir()
+    (tmp_path / "syncd" / "__init__.py").touch()
+    (tmp_path / "syncd" / "__main__.py").write_text(_STAND_IN)
+    return tmp_path
+
+
+def test_a_command_is_run_to_its_end(stand_in: Path, run_syncd: RunSyncd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNCD_STATE_DIR", "/elsewhere")
+    assert run_syncd("plan").stdout == f"state in {stand_in / 'state'} plan\n"
+    assert run_syncd("plan", env={"SYNCD_STATE_DIR": "/given"}).stdout == "state in /given plan\n"
+    assert run_syncd("fail").returncode == 1
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_syncd("wait", timeout=1)
+
+
+def test_a_daemon_is_started_watched_and_ended(stand_in: Path, start_syncd: StartSyncd) -> None:
+    first, second = start_syncd("wait"), start_syncd("wait")
+    first.wait_for("waiting")
+    second.wait_for("waiting")
+    assert first.returncode is None
+    assert first.terminate() == -signal.SIGTERM
+    second.kill9()
+    assert second.returncode == -signal.SIGKILL
+    with pytest.raises(AssertionError, match=r"no 'ready' \(exit -9\)"):
+        second.wait_for("ready")
