@@ -3,6 +3,8 @@
 pytest_plugins = [
     "tests.plugins.postgres",
     "tests.plugins.source",
+    "tests.plugins.moving",
     "tests.plugins.proxy",
     "tests.plugins.cli",
+    "tests.plugins.scene",
 ]

@@ -18,7 +18,7 @@ from syncd.plan import TablePlan
 from syncd.source.database import Database, translated
 from syncd.source.render import Renderer, row_data
 from syncd.target import reject
-from syncd.target.database import Connection, explain, is_row_fault, retrying, savepoint, transaction
+from syncd.target.database import Connection, explain, is_row_fault, retrying, transaction
 from syncd.target.stage import Stage, copy_straight
 
 RETRY_SECONDS = 300.0
@@ -157,8 +157,7 @@ class Worker:
             self._stage.prepare(plan)
         with transaction(self.connection, durable=False):
             self._stage.begin()
-            state.confirm_epoch(self.connection)
-            stands = state.place(self.connection, plan.name, part.number)
+            stands = state.hold(self.connection, plan.name, part.number)
             if stands != part.rows.after and stands is not None:
                 return stands
             if load.straight is False:
@@ -173,8 +172,7 @@ class Worker:
         if not batch.rows:
             return Applied(), batch.refusals
         if not batch.keyed:
-            with savepoint(self.connection):
-                copy_straight(self.connection, self._sides.schema, load.plan, batch.payload)
+            copy_straight(self.connection, self._sides.schema, load.plan, batch.payload)
             return Applied(inserted=batch.rows), ()
         landed = self._stage.land(load.plan, batch.payload, load.on_conflict)
         return landed.applied, batch.refusals + landed.refusals

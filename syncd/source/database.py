@@ -43,8 +43,6 @@ class Database:
             self.connection.set_busy_timeout(int(busy_seconds * 1000))
             self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             self.connection.pragma("query_only", True)
-            if private:
-                self.connection.pragma("mmap_size", 2**40)
             self.connection.pragma("schema_version")
 
     def close(self) -> None:

@@ -122,17 +122,20 @@ class State:
             for table, part, phase, print_, mark, base, rows_applied, error, created in rows
         )  # fmt: skip
 
-    def place(self, connection: Connection, table: str, part: int) -> str | None:
-        """Where a range of a load stands; its row stays locked until the transaction ends.
+    def hold(self, connection: Connection, table: str, part: int) -> str | None:
+        """Where a range of a load stands, None at its beginning; its row stays locked until the transaction ends.
 
-        Also the answer to what became of a COMMIT whose answer was lost: the lock waits for the old backend's end.
+        It also tells what became of a COMMIT whose answer was lost: the lock waits for the old backend's end. Confirms
+        the epoch as `confirm_epoch` does.
         """
         rows = connection.execute(
-            "SELECT mark ->> 'place' FROM syncd.checkpoint"
-            " WHERE source_name = %s AND table_name = %s AND part = %s FOR UPDATE",
+            "SELECT s.epoch, c.mark ->> 'place' FROM syncd.checkpoint c JOIN syncd.source s ON s.name = c.source_name"
+            " WHERE c.source_name = %s AND c.table_name = %s AND c.part = %s FOR UPDATE OF c FOR SHARE OF s",
             [self.source_name, table, part],
         ).fetchall()
-        return rows[0][0] if rows else None
+        if not rows or rows[0][0] != self.epoch:
+            raise LockHeldError("another syncd took over this source", where=self.source_name)
+        return str(rows[0][1]) if rows[0][1] is not None else None
 
     def save(self, connection: Connection, *checkpoints: Checkpoint) -> None:
         """Write checkpoints whole, all in one statement."""

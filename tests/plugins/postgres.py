@@ -161,6 +161,13 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def database(server: Server) -> Iterator[str]:
     """The DSN of a new, empty database."""
+    with new_database(server) as dsn:
+        yield dsn
+
+
+@contextmanager
+def new_database(server: Server) -> Iterator[str]:
+    """A new, empty database by its DSN, dropped at the end."""
     name = f"syncd_{secrets.token_hex(6)}"
     server.execute(f"CREATE DATABASE {name} TEMPLATE template0")
     try:
