@@ -1,0 +1,106 @@
+"""A source moved by the engine itself: loaded, caught up with, and looked at from outside."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+import pytest
+
+from syncd.config import Config, load
+from syncd.engine import load as loading
+from syncd.engine.catchup import Catchup
+from syncd.engine.progress import Silent
+from syncd.engine.sides import Ownership, Sides, opened
+from syncd.model import PassReport, Reject
+from syncd.target import reject
+from syncd.target.database import Target
+from tests.plugins.source import MakeSource
+
+TOLERANT = "[sync]\nmax_reject_ratio = 1\n"
+"""Settings with which no table stops for its rejects."""
+
+
+class Move:
+    """One source and its target. Nothing is open between two calls, so the source may be written to by then."""
+
+    def __init__(self, source: Path, dsn: str, folder: Path) -> None:
+        self.source = source
+        self.dsn = dsn
+        self._folder = folder
+        self.configure(TOLERANT)
+
+    def configure(self, ini: str) -> None:
+        """Go on with these settings."""
+        path = self._folder / "syncd.ini"
+        path.write_text(ini)
+        self.config: Config = load(
+            path, {("source", "path"): str(self.source), ("sync", "state_dir"): str(self._folder / "state")}
+        )
+
+    @contextmanager
+    def opened(self) -> Iterator[Sides]:
+        target = Target(self.dsn, schema=self.config.target.schema_, timezone=self.config.target.timezone)
+        with opened(self.config, target, Ownership.TAKE) as sides:
+            yield sides
+
+    def load(self) -> PassReport:
+        with self.opened() as sides:
+            return loading.load(sides, Silent())
+
+    def catch_up(self) -> PassReport:
+        """One thorough pass."""
+        with self.opened() as sides, closing(Catchup(sides)) as catchup:
+            return catchup.run()
+
+    def write(self, script: str) -> None:
+        """Change the source by a script."""
+        with closing(sqlite3.connect(self.source)) as database:
+            database.executescript(script)
+
+    def read(self, statement: str) -> list[tuple[Any, ...]]:
+        """Rows of the source; text as its bytes."""
+        with closing(sqlite3.connect(self.source)) as database:
+            database.text_factory = bytes
+            return database.execute(statement).fetchall()
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Rows of the target."""
+        with closing(psycopg.connect(self.dsn, autocommit=True, options="-c timezone=UTC")) as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def execute(self, script: str) -> None:
+        """Change the target by a script."""
+        with closing(psycopg.connect(self.dsn, autocommit=True)) as connection:
+            connection.execute(script.encode())
+
+    def rejects(self, table: str | None = None) -> tuple[Reject, ...]:
+        with self.opened() as sides:
+            return reject.listed(sides.control, sides.state.source_name, table)
+
+    def refused(self, table: str | None = None) -> list[tuple[str, str, str]]:
+        """Key, reason and column of each reject."""
+        return sorted((r.source_key, r.reason, r.column) for r in self.rejects(table))
+
+    def reset(self) -> None:
+        """Empty the target of all that is in it."""
+        self.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS syncd CASCADE")
+
+
+class MakeMove(Protocol):
+    def __call__(self, source: str, target: str = "", *, wal: bool = True) -> Move: ...
+
+
+@pytest.fixture
+def make_move(make_source: MakeSource, database: str, tmp_path: Path) -> MakeMove:
+    """A move between a source and a target made by their scripts."""
+
+    def make(source: str, target: str = "", *, wal: bool = True) -> Move:
+        move = Move(make_source(source, wal=wal), database, tmp_path)
+        if target:
+            move.execute(target)
+        return move
+
+    return make
