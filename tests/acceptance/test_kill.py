@@ -1,0 +1,60 @@
+"""kill -9 at random moments: the command is run again, and nothing is lost, doubled or left to a person."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
+from tests.plugins.patience import wait_until
+from tests.plugins.scene import MakeScene, Scene
+
+KILLS = 10
+LONGEST_LIFE = 0.4
+"""Seconds between a process's first session with the target and its death."""
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    seed = random.randrange(2**32)
+    print(f"seed: {seed}")
+    return random.Random(seed)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_nothing_is_lost_or_doubled_by_ten_deaths(
+    number: int, dice: random.Random, database: str, make_scene: MakeScene, run_syncd: RunSyncd, start_syncd: StartSyncd
+) -> None:
+    scene = make_scene(database, rows=4000, batch_rows=5, workers=3, interval="50ms")
+    trading = scene.trade(rate=200)
+    kills = 0
+    while kills < KILLS // 2 and not scene.is_loaded:
+        kills += killed_at_random(start_syncd("load", "-c", scene.config), scene, dice)
+    assert run_syncd("load", "-c", scene.config).returncode == 0
+    while kills < KILLS:
+        kills += killed_at_random(start_syncd("run", "-c", scene.config), scene, dice)
+    trading.stop()
+    assert run_syncd("sync", "-c", scene.config).returncode == 0
+    scene.assert_equal()
+    assert left_behind(scene.state_dir) == []
+
+
+def killed_at_random(syncd: Syncd, scene: Scene, dice: random.Random) -> bool:
+    """Kill it a random moment after it has reached the target; whether it still lived."""
+    wait_until(lambda: syncd.returncode is not None or is_connected(scene), f"{syncd.pid} at work")
+    time.sleep(dice.uniform(0, LONGEST_LIFE))
+    lived = syncd.returncode is None
+    syncd.kill9()
+    return lived
+
+
+def is_connected(scene: Scene) -> bool:
+    return bool(
+        scene.ask("SELECT FROM pg_stat_activity WHERE application_name = 'syncd' AND datname = current_database()")
+    )
+
+
+def left_behind(state_dir: Path) -> list[Path]:
+    """Files that no process uses any longer."""
+    return [path for path in state_dir.rglob("*") if path.is_file()]
