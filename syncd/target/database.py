@@ -10,7 +10,14 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential,
+    wait_random,
+)
 
 from syncd.errors import (
     ConfigError,
@@ -166,7 +173,7 @@ def retrying(stop_after: float, on_retry: Callable[[RetryError], None]) -> Retry
 
     return Retrying(
         retry=retry_if_exception_type(RetryError),
-        wait=wait_exponential_jitter(initial=0.1, max=5, jitter=0.5),
+        wait=wait_exponential(multiplier=0.1, max=5) + wait_random(0, 0.5),
         stop=stop_after_delay(stop_after),
         before_sleep=report,
         reraise=True,
