@@ -1,0 +1,98 @@
+"""The commands put together, and what becomes of whatever ends one."""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import apsw
+import click
+import psycopg
+
+from syncd.cli import demo, inspect, move, rejects
+from syncd.cli.options import Group, Options
+from syncd.cli.stop import unwinding
+from syncd.console import Console
+from syncd.errors import RetryError, SyncdError
+from syncd.log import event, redact
+from syncd.target.database import explain
+
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+@click.command(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("syncd"), "--version", message="%(prog)s %(version)s")
+def syncd() -> None:
+    """Move a live SQLite application to PostgreSQL without losing a row.
+
+    The application goes on writing meanwhile; the SQLite file is only ever read.
+
+    \b
+    Try it:       syncd demo
+    Copy all:     syncd load --source app.db --target postgresql://me@db/app
+    Keep up:      syncd run --source app.db --target postgresql://me@db/app
+    Look:         syncd status
+    """
+
+
+for command in (
+    move.load_command, move.sync, move.run, inspect.status, inspect.verify_command, rejects.rejects, demo.demo,
+):  # fmt: skip
+    syncd.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A value that the terminal's encoding lacks is shown escaped; it must not end the command.
+        stream.reconfigure(errors="backslashreplace") if isinstance(stream, io.TextIOWrapper) else None
+    options = Options()
+    try:
+        with unwinding():
+            code = syncd.main(arguments, prog_name="syncd", standalone_mode=False, obj=options)
+            return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        # Nobody reads on; Python would try to write the rest once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        return _explain_usage(error)
+    except Exception as error:
+        return _explain(error, options)
+
+
+def _explain_usage(error: click.ClickException) -> int:
+    said = io.StringIO()
+    error.show(said)
+    sys.stderr.write(redact(said.getvalue()))
+    return error.exit_code
+
+
+def _explain(error: Exception, options: Options) -> int:
+    """Tell what happened and what to do; how it came about only where that was asked for."""
+    known = _known(error)
+    console = options.console or Console(log_format=options.log_format or "text")
+    if options.verbose:
+        event("DEBUG", "traceback", type(error).__name__, exception=error)
+    console.complain(known)
+    return known.exit_code
+
+
+def _known(error: Exception) -> SyncdError:
+    match error:
+        case psycopg.Error():
+            return _known(explain(error))
+        case RetryError():
+            # Whoever raised it may have meant to try again; this command does no longer.
+            return type(error)(error.what, where=error.where, advice="This may pass by itself: run the command again")
+        case SyncdError():
+            return error
+        case apsw.Error():
+            return SyncdError(f"SQLite failed: {error}", advice="Where it happened: the same command with -v")
+        case _:
+            said = f"{type(error).__name__}: {error}"
+            return SyncdError(f"this should not happen: {said}", advice="Where it happened: the same command with -v")

@@ -1,0 +1,122 @@
+"""The commands that move rows: load, sync, run."""
+
+import click
+
+from syncd.cli.inspect import compare
+from syncd.cli.options import Command, tables_option
+from syncd.cli.session import Session, with_session
+from syncd.cli.stop import StopSignal
+from syncd.console.moved import dry_run_page, load_page, pass_page
+from syncd.engine.catchup import Catchup
+from syncd.engine.dryrun import dry_run
+from syncd.engine.load import load
+from syncd.engine.sides import Ownership, Sides
+from syncd.errors import UsageError
+from syncd.model import Applied, PassReport, Phase, TableReport
+from syncd.service.daemon import run_daemon
+
+EXIT_STOPPED_TABLE = 1
+
+accept_new_source_option = click.option(
+    "--accept-new-source", is_flag=True, help="Go on with the file that now stands where the source stood."
+)
+
+
+@click.command("load", cls=Command)
+@tables_option
+@click.option("--dry-run", "only_dry", is_flag=True, help="Read everything, write nothing, and say how long it takes.")
+@click.option("--resume", is_flag=True, help="Go on where the last load stood. A load always does.")
+@click.option("--validate-only", is_flag=True, help="Load nothing; compare what is there by a random sample.")
+@accept_new_source_option
+@with_session
+def load_command(
+    session: Session, *, only_dry: bool, resume: bool, validate_only: bool, accept_new_source: bool
+) -> int:
+    """Copy every table that is not loaded yet.
+
+    Parents come before children; a load that was interrupted goes on where it stood.
+
+    \b
+    Example: syncd load --source app.db --target postgresql://me@db/app
+    """
+    del resume  # accepted for its own sake: there is no other kind of load
+    if only_dry and validate_only:
+        raise UsageError("--dry-run and --validate-only exclude each other")
+    if only_dry:
+        return _dry_run(session)
+    with session.sides(Ownership.BORROW, accept_new_source=accept_new_source) as sides:
+        return compare(session, sides, "sample") if validate_only else _load(session, sides)
+
+
+def _dry_run(session: Session) -> int:
+    with session.console.progress("reading") as progress:
+        report = dry_run(session.config, progress)
+    session.console.show(dry_run_page(report))
+    return 0
+
+
+def _load(session: Session, sides: Sides) -> int:
+    stop = StopSignal()
+    with stop.listening(), session.console.progress("loading", stop) as progress:
+        report = load(sides, progress, stop)
+    before = _stopped_before(sides, report)
+    session.console.show(load_page(report, before))
+    if stop():
+        session.console.say("stopped; syncd load goes on from here")
+        return stop.exit_code
+    return EXIT_STOPPED_TABLE if report.stopped or before else 0
+
+
+def _stopped_before(sides: Sides, report: PassReport) -> tuple[TableReport, ...]:
+    """Tables that stand still since an earlier command and had no part in this one."""
+    told = {table.table for table in report.tables}
+    return tuple(
+        TableReport(name, Applied(), 0.0, checkpoint.error)
+        for name, checkpoint in sides.checkpoints().items()
+        if checkpoint.phase is Phase.STOPPED and name not in told
+    )
+
+
+@click.command(cls=Command)
+@tables_option
+@accept_new_source_option
+@with_session
+def sync(session: Session, *, accept_new_source: bool) -> int:
+    """Bring over once what is new since the last pass, then exit.
+
+    Beside a running daemon it borrows the work for a moment.
+
+    \b
+    Example: syncd sync -c app.ini
+    """
+    stop = StopSignal()
+    with session.sides(Ownership.BORROW, accept_new_source=accept_new_source) as sides:
+        catchup = Catchup(sides)
+        try:
+            with stop.listening(), session.console.busy("catching up"):
+                report = catchup.run(stopping=stop)
+        finally:
+            catchup.close()
+        before = _stopped_before(sides, report)
+        unloaded = tuple(name for name, known in sides.checkpoints().items() if known.phase is Phase.LOAD)
+    session.console.show(pass_page(report, unloaded, before))
+    if stop():
+        session.console.say("stopped; the next pass goes on from here")
+        return stop.exit_code
+    return EXIT_STOPPED_TABLE if report.stopped or before else 0
+
+
+@click.command(cls=Command)
+@accept_new_source_option
+@with_session
+def run(session: Session, *, accept_new_source: bool) -> int:
+    """Load what is not loaded yet, then keep the target current until stopped.
+
+    SIGHUP reads the configuration again, SIGTERM and Ctrl-C stop after the batch in work.
+
+    \b
+    Example: syncd run -c app.ini
+    """
+    session.check_source()
+    with session.target() as target:
+        return run_daemon(session.reloaded(), target, session.reloaded, accept_new_source=accept_new_source)

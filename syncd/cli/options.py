@@ -1,0 +1,131 @@
+"""The options that every command knows, before its name and after it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from syncd.console import Console
+from syncd.log import hide
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass
+class Options:
+    """What was given on the command line; what stands after the command beats what stands before it."""
+
+    config: Path | None = None
+    verbose: bool = False
+    quiet: bool = False
+    json: bool = False
+    log_format: str | None = None
+    source: str | None = None
+    target: str | None = None
+    pg_host: str | None = None
+    pg_port: str | None = None
+    pg_database: str | None = None
+    pg_user: str | None = None
+    pg_password: str | None = field(default=None, repr=False)
+    tables: str | None = None
+    console: Console | None = None
+    """The console of the command, once it has one: what ends the command is told there."""
+
+    @property
+    def overrides(self) -> Mapping[tuple[str, str], str]:
+        """The flags that stand for a key of the configuration."""
+        given = {
+            ("source", "path"): self.source,
+            ("target", "dsn"): self.target,
+            ("log", "format"): self.log_format,
+            ("sync", "tables"): self.tables,
+        }
+        return {address: text for address, text in given.items() if text is not None}
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is None or value is False:
+        return
+    if parameter.name == "pg_password":
+        hide(value)
+    setattr(context.ensure_object(Options), str(parameter.name), value)
+
+
+def _option(*names: str, **attributes: Any) -> click.Option:
+    return click.Option(names, callback=_remember, expose_value=False, **attributes)
+
+
+def global_options() -> list[click.Parameter]:
+    """The options that stand before and after every command."""
+    return [
+        _option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
+                help="The configuration; none is needed. Also: SYNCD_CONFIG."),
+        _option("--source", metavar="PATH", help="The SQLite file. Also: SYNCD_SOURCE."),
+        _option("--target", metavar="DSN|embedded",
+                help="The PostgreSQL database: postgresql://USER@HOST/DATABASE, or the one that comes along. "
+                     "Also: SYNCD_TARGET. Default: the PG* variables, else embedded."),
+        _option("--pg-host", metavar="HOST", help="Part of the target: its host or socket folder."),
+        _option("--pg-port", metavar="PORT", type=click.IntRange(1, 65535), help="Part of the target."),
+        _option("--pg-database", metavar="NAME", help="Part of the target."),
+        _option("--pg-user", metavar="NAME", help="Part of the target."),
+        _option("--pg-password", metavar="PASSWORD",
+                help="Part of the target. Everybody on the machine can see it; PGPASSWORD is safer."),
+        _option("-v", "--verbose", is_flag=True, help="Tell more, with tracebacks."),
+        _option("-q", "--quiet", is_flag=True, help="Tell errors alone."),
+        _option("--json", is_flag=True, help="Print the result as one JSON document."),
+        _option("--log-format", type=click.Choice(["text", "json", "journal"]), help="How the log looks on stderr."),
+    ]  # fmt: skip
+
+
+def tables_option(command: _F) -> _F:
+    """Add `--tables a,b`, which stands for the configuration's key of that name."""
+    return click.option(
+        "--tables",
+        metavar="A,B",
+        callback=_remember,
+        expose_value=False,
+        help="Only these tables, separated by commas.",
+    )(command)
+
+
+class Command(click.Command):
+    """A command that knows the global options and shows them apart from its own."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self._own = list(self.params)
+        self.params += global_options()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_options(self, self._own, ctx, formatter)
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self._own = list(self.params)
+        self.params += global_options()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=200)) for name, one in commands if one])
+        _write_options(self, self._own, ctx, formatter)
+
+
+def _write_options(
+    command: click.Command, own: list[click.Parameter], context: click.Context, formatter: click.HelpFormatter
+) -> None:
+    shared = [parameter for parameter in command.get_params(context) if parameter not in own]
+    for title, parameters in (("Options", own), ("Options of every command", shared)):
+        records = [record for parameter in parameters if (record := parameter.get_help_record(context))]
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)

@@ -1,0 +1,199 @@
+"""The results of what only looks: status, verify, rejects."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from syncd.console.page import Column, Page, Paragraph, Table
+from syncd.engine.status import StatusReport
+from syncd.model import Difference, Phase, Reject, TableStatus, TableVerdict, VerifyReport
+
+EXAMPLES = 3
+_PHASES = {Phase.LOAD: "in load", Phase.CATCHUP: "in catchup", Phase.STOPPED: "stopped"}
+
+
+def status_page(report: StatusReport) -> Page:
+    """Where every table stands."""
+    at_work = "running" if report.owner == "running" else "not running"
+    head = (
+        Paragraph("source  {}", (report.source,)),
+        Paragraph("target  {}", (report.target,)),
+        Paragraph("syncd   {}", (at_work,)),
+    )
+    document = {
+        "source": report.source,
+        "target": report.target,
+        "owner": report.owner,
+        "tables": [_status_document(t) for t in report.tables],
+    }
+    if not report.tables:
+        return Page(document, head, (Paragraph("nothing is loaded yet: syncd load"),))
+    phases = Counter(t.phase for t in report.tables)
+    told = ", ".join(f"{phases[phase]} {word}" for phase, word in _PHASES.items() if phases[phase])
+    tables = Paragraph("tables  {}: {}", (len(report.tables), told))
+    return Page(document, (*head, tables, _status_table(report.tables), *_errors(report.tables)))
+
+
+def _status_table(tables: Sequence[TableStatus]) -> Table:
+    columns = (
+        Column("table"),
+        Column("phase", styles={"stopped": "bold red", "load": "cyan", "catchup": "green"}),
+        Column("rows", number=True),
+        Column("mark"),
+        Column("rejects", number=True, alarm="yellow"),
+        Column("changed"),
+    )
+    rows = tuple(
+        (t.table, str(t.phase), int(t.rows_applied), _mark(t), t.rejects, _moment(t.updated_at)) for t in tables
+    )
+    return Table(columns, rows)
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _mark(table: TableStatus) -> str | None:
+    if table.mark.moment is not None:
+        return table.mark.moment.strip("'")
+    return None if table.mark.rowid is None else str(table.mark.rowid)
+
+
+def _errors(tables: Sequence[TableStatus]) -> tuple[Paragraph, ...]:
+    return tuple(
+        Paragraph("{} stopped: {}", (t.table, t.error.removeprefix(f"{t.table}: ")), "bold red")
+        for t in tables
+        if t.error
+    )
+
+
+def _status_document(table: TableStatus) -> dict[str, object]:
+    return {
+        "table": table.table,
+        "phase": str(table.phase),
+        "rows_applied": int(table.rows_applied),
+        "mark": {"rowid": table.mark.rowid, "moment": table.mark.moment},
+        "rejects": table.rejects,
+        "error": table.error,
+        "updated_at": table.updated_at,
+    }
+
+
+def verify_page(report: VerifyReport) -> Page:
+    """Whether both sides are equal."""
+    columns = (
+        Column("table"),
+        Column("source", number=True),
+        Column("target", number=True),
+        Column("rejected", number=True, alarm="yellow"),
+        Column("compared", number=True),
+        Column("differences", number=True, alarm="bold red"),
+    )
+    rows = tuple(
+        (t.table, t.source_rows, t.target_rows, t.rejected, t.compared, len(t.differences)) for t in report.tables
+    )
+    total = (
+        "total",
+        sum(t.source_rows for t in report.tables),
+        sum(t.target_rows for t in report.tables),
+        sum(t.rejected for t in report.tables),
+        sum(t.compared for t in report.tables),
+        len(report.differences),
+    )
+    count = len(report.differences)
+    if count:
+        end = Paragraph("{} differences, verified by {} in {} s", (count, report.mode, report.seconds), "bold red")
+    else:
+        end = Paragraph("no difference, verified by {} in {} s", (report.mode, report.seconds), "green")
+    document = {
+        "mode": report.mode,
+        "seconds": round(report.seconds, 3),
+        "tables": [_verdict_document(t) for t in report.tables],
+        "differences": [asdict(d) for d in report.differences],
+    }
+    listed = (_differences(report.differences),) if count else ()
+    return Page(document, (Table(columns, rows, total), *listed, end))
+
+
+def _differences(found: Sequence[Difference]) -> Table:
+    columns = (Column("table"), Column("difference"), Column("key"), Column("what"))
+    return Table(columns, tuple((d.table, d.kind, d.key, d.detail) for d in found))
+
+
+def _verdict_document(table: TableVerdict) -> dict[str, object]:
+    return {
+        "table": table.table,
+        "source_rows": table.source_rows,
+        "target_rows": table.target_rows,
+        "rejected": table.rejected,
+        "compared": table.compared,
+        "differences": len(table.differences),
+    }
+
+
+def reject_groups_page(rejects: Sequence[Reject]) -> Page:
+    """The rejects by their cause, most first, with keys to look at."""
+    groups: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for reject in rejects:
+        groups[reject.table, reject.reason, reject.column].append(reject.source_key)
+    largest_first = sorted(groups.items(), key=lambda group: -len(group[1]))
+    columns = (Column("table"), Column("reason"), Column("column"), Column("rows", number=True), Column("such as"))
+    rows = tuple((*cause, len(keys), "  ".join(keys[:EXAMPLES])) for cause, keys in largest_first)
+    document = {
+        "rejects": [
+            {"table": table, "reason": reason, "column": column, "rows": len(keys), "source_keys": keys[:EXAMPLES]}
+            for (table, reason, column), keys in largest_first
+        ]
+    }
+    return Page(document, (Table(columns, rows),) if rows else (), _advice(rejects))
+
+
+def rejects_page(rejects: Sequence[Reject]) -> Page:
+    """Every reject, oldest first."""
+    columns = (Column("table"), Column("key"), Column("reason"), Column("column"), Column("message"))
+    rows = tuple((r.table, r.source_key, r.reason, r.column, r.message) for r in rejects)
+    return Page({"rejects": [_reject_document(r) for r in rejects]}, (Table(columns, rows),) if rows else ())
+
+
+def reject_page(reject: Reject) -> Page:
+    """One reject, whole."""
+    told = {
+        "table": reject.table,
+        "key": reject.source_key,
+        "reason": reject.reason,
+        "column": reject.column,
+        "message": reject.message,
+        "SQLSTATE": reject.sqlstate,
+        "first seen": reject.first_seen,
+        "last tried": reject.last_tried,
+        "attempts": str(reject.attempts),
+    }
+    blocks = [Paragraph("{} {}", (f"{name:<10}", value)) for name, value in told.items() if value]
+    row = _row(reject)
+    if row:
+        width = max(len(name) for name in row)
+        blocks.append(Paragraph("the row:"))
+        blocks += [Paragraph("  {} {}", (f"{name:<{width}}", _json(value))) for name, value in row.items()]
+    return Page(_reject_document(reject), tuple(blocks))
+
+
+def _row(reject: Reject) -> dict[str, object]:
+    row = json.loads(reject.row_data) if reject.row_data else {}
+    return row if isinstance(row, dict) else {"": row}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _reject_document(reject: Reject) -> dict[str, object]:
+    return asdict(reject) | {"row_data": json.loads(reject.row_data) if reject.row_data else None}
+
+
+def _advice(rejects: Sequence[Reject]) -> tuple[Paragraph, ...]:
+    if not rejects:
+        return (Paragraph("no rejects"),)
+    first = rejects[0]
+    return (Paragraph("one of them, whole: syncd rejects show {} {}", (first.table, first.source_key)),)

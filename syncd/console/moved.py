@@ -1,0 +1,160 @@
+"""The results of what reads and moves rows: load, dry run, pass."""
+
+from collections.abc import Iterable
+
+from syncd.console.page import Cell, Column, Page, Paragraph, Table, duration
+from syncd.engine.dryrun import DryRunReport, DryRunTable
+from syncd.model import Applied, PassReport, TableReport
+
+
+def load_page(report: PassReport, stopped_before: Iterable[TableReport] = ()) -> Page:
+    """What a load did; `stopped_before` are tables that an earlier one stopped."""
+    stopped = (*report.stopped, *stopped_before)
+    columns = (
+        Column("table"),
+        Column("rows read", number=True),
+        Column("written", number=True),
+        Column("rejected", number=True, alarm="yellow"),
+        Column("seconds", number=True),
+        Column("rows/s", number=True),
+    )
+    table = Table(
+        columns,
+        tuple(_loaded(t.table, t.applied, t.seconds) for t in report.tables),
+        _loaded("total", report.applied, report.seconds),
+    )
+    notes = () if report.tables or stopped else (Paragraph("nothing to load: every table is loaded"),)
+    return Page(
+        _document(report, stopped),
+        ((table,) if report.tables else ()) + _rejected(report) + _failures(stopped),
+        notes,
+    )
+
+
+def pass_page(report: PassReport, unloaded: tuple[str, ...] = (), stopped_before: Iterable[TableReport] = ()) -> Page:
+    """What a pass did; `unloaded` are tables that it left alone because no load has finished them."""
+    stopped = (*report.stopped, *stopped_before)
+    active = tuple(t for t in report.tables if t.applied != Applied() or t.error)
+    columns = (
+        Column("table"),
+        Column("inserted", number=True),
+        Column("updated", number=True),
+        Column("deleted", number=True),
+        Column("rejected", number=True, alarm="yellow"),
+        Column("seconds", number=True),
+    )
+    table = Table(
+        columns,
+        tuple(_passed(t.table, t.applied, t.seconds) for t in active),
+        _passed("total", report.applied, report.seconds),
+    )
+    notes = []
+    if unloaded:
+        notes.append(Paragraph("not loaded yet, so left alone: {}. Load them: syncd load", (", ".join(unloaded),)))
+    elif not active and not stopped:
+        notes.append(Paragraph("nothing to do: the source has nothing new"))
+    return Page(
+        _document(report, stopped) | {"not_loaded": list(unloaded)},
+        ((table,) if active else ()) + _rejected(report) + _failures(stopped),
+        tuple(notes),
+    )
+
+
+def dry_run_page(report: DryRunReport) -> Page:
+    """What a dry run read."""
+    columns = (
+        Column("table"),
+        Column("rows", number=True),
+        Column("bytes", number=True),
+        Column("refused", number=True, alarm="bold red"),
+        Column("seconds", number=True),
+        Column("rows/s", number=True),
+    )
+    total = DryRunTable(
+        "total",
+        sum(t.rows for t in report.tables),
+        sum(t.bytes for t in report.tables),
+        sum(t.refused for t in report.tables),
+        report.seconds,
+    )
+    examples = tuple(
+        Paragraph("{}, row {}: {}", (t.table, e.source_key, f"{e.column}: {e.message}" if e.column else e.message))
+        for t in report.tables
+        for e in t.examples
+    )
+    if examples:
+        examples = (Paragraph("Rows that cannot land, up to three of each table:", style="bold"), *examples)
+    end = Paragraph("Nothing was written. An estimate for the load: {}.", (duration(report.estimated_load_seconds),))
+    document = {
+        "tables": [_dry_document(t) for t in report.tables],
+        "total": _dry_document(total),
+        "estimated_load_seconds": round(report.estimated_load_seconds, 3),
+    }
+    return Page(document, (Table(columns, tuple(map(_dry, report.tables)), _dry(total)), *examples, end))
+
+
+def _dry(table: DryRunTable) -> tuple[Cell, ...]:
+    return table.table, table.rows, table.bytes, table.refused, table.seconds, round(_speed(table.rows, table.seconds))
+
+
+def _dry_document(table: DryRunTable) -> dict[str, object]:
+    return {
+        "table": table.table,
+        "rows": table.rows,
+        "bytes": table.bytes,
+        "refused": table.refused,
+        "seconds": round(table.seconds, 3),
+        "rows_per_second": round(_speed(table.rows, table.seconds)),
+        "examples": [
+            {"source_key": e.source_key, "column": e.column, "reason": e.reason, "message": e.message}
+            for e in table.examples
+        ],
+    }
+
+
+def _loaded(name: str, applied: Applied, seconds: float) -> tuple[Cell, ...]:
+    return name, applied.read, applied.written, applied.rejected, seconds, round(_speed(applied.read, seconds))
+
+
+def _passed(name: str, applied: Applied, seconds: float) -> tuple[Cell, ...]:
+    return name, applied.inserted, applied.updated, applied.deleted, applied.rejected, seconds
+
+
+def _speed(rows: int, seconds: float) -> float:
+    return rows / seconds if seconds else 0.0
+
+
+def _rejected(report: PassReport) -> tuple[Paragraph, ...]:
+    count = report.applied.rejected
+    if not count:
+        return ()
+    return (Paragraph("{} rows rejected and kept: syncd rejects list", (count,), "yellow"),)
+
+
+def _failures(stopped: Iterable[TableReport]) -> tuple[Paragraph, ...]:
+    return tuple(Paragraph("{} stopped: {}", (t.table, _without(t.table, t.error)), "bold red") for t in stopped)
+
+
+def _without(table: str, error: str) -> str:
+    return error.removeprefix(f"{table}: ")
+
+
+def _document(report: PassReport, stopped: Iterable[TableReport]) -> dict[str, object]:
+    return {
+        "tables": [_table_document(t.table, t.applied, t.seconds) | {"error": t.error} for t in report.tables],
+        "total": _table_document("total", report.applied, report.seconds),
+        "stopped": [{"table": t.table, "error": t.error} for t in stopped],
+    }
+
+
+def _table_document(name: str, applied: Applied, seconds: float) -> dict[str, object]:
+    return {
+        "table": name,
+        "rows_read": applied.read,
+        "inserted": applied.inserted,
+        "updated": applied.updated,
+        "deleted": applied.deleted,
+        "rejected": applied.rejected,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(_speed(applied.read, seconds)),
+    }
