@@ -23,6 +23,9 @@ from syncd.target.database import Target
 
 NAP_SECONDS = 0.5
 """Between two looks at whether a command asks for the lock; a change, the schedule and signals wake at once."""
+SHORTEST_NAP_SECONDS = 0.001
+"""The first look after a change that could not be seen yet: a writer's frames reach the -wal file, and wake us, before
+its commit is visible. Each further look comes after twice the time."""
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
 
@@ -51,6 +54,7 @@ class _Daemon:
     accept_new_source: bool
     wake: Wake = field(default_factory=Wake)
     wait: float = FIRST_WAIT_SECONDS
+    nap: float = NAP_SECONDS
     looked: float = 0.0
 
     def serve(self) -> None:
@@ -86,7 +90,8 @@ class _Daemon:
                 while not (self.wake.stopped or self._reloaded()):
                     catchup = self._lend(sides, catchup)
                     self._pass(sides, catchup)
-                    self.wake.sleep(NAP_SECONDS)
+                    woken = self.wake.sleep(self.nap)
+                    self.nap = SHORTEST_NAP_SECONDS if woken else min(self.nap * 2, NAP_SECONDS)
         finally:
             catchup.close()
 

@@ -19,10 +19,11 @@ class Wake:
         self.reload = False
         self.scheduled = True
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep until something happens, at most so long."""
-        self._event.wait(seconds)
+    def sleep(self, seconds: float) -> bool:
+        """Sleep until something happens, at most so long; returns whether it did."""
+        happened = self._event.wait(seconds)
         self._event.clear()
+        return happened
 
     def is_stopping(self) -> bool:
         return self.stopped
