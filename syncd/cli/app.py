@@ -10,10 +10,11 @@ import apsw
 import click
 import psycopg
 
+from syncd import log
 from syncd.cli import demo, inspect, move, rejects
 from syncd.cli.options import Group, Options
+from syncd.cli.session import early_console
 from syncd.cli.stop import unwinding
-from syncd.console import Console
 from syncd.errors import RetryError, SyncdError
 from syncd.log import event, redact
 from syncd.target.database import explain
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A value that the terminal's encoding lacks is shown escaped; it must not end the command.
         stream.reconfigure(errors="backslashreplace") if isinstance(stream, io.TextIOWrapper) else None
+    # As long as nobody configures it, loguru prints every variable of a traceback.
+    log.configure("WARNING", "text")
     options = Options()
     try:
         with unwinding():
@@ -75,7 +78,7 @@ def _explain_usage(error: click.ClickException) -> int:
 def _explain(error: Exception, options: Options) -> int:
     """Tell what happened and what to do; how it came about only where that was asked for."""
     known = _known(error)
-    console = options.console or Console(log_format=options.log_format or "text")
+    console = options.console or early_console(options)
     if options.verbose:
         event("DEBUG", "traceback", type(error).__name__, exception=error)
     console.complain(known)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from syncd.console import Console
-from syncd.log import hide
+from syncd.log import Format, hide
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -21,7 +21,7 @@ class Options:
     verbose: bool = False
     quiet: bool = False
     json: bool = False
-    log_format: str | None = None
+    log_format: Format | None = None
     source: str | None = None
     target: str | None = None
     pg_host: str | None = None

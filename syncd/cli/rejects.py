@@ -1,7 +1,8 @@
 """The commands about rows that could not land."""
 
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -9,7 +10,7 @@ import click
 from syncd.cli.options import Group
 from syncd.cli.session import Session, with_session
 from syncd.console import Page, Paragraph
-from syncd.console.found import reject_groups_page, reject_page, rejects_page
+from syncd.console.found import reject_groups_page, reject_page, rejects_page, typed_key
 from syncd.console.moved import pass_page
 from syncd.engine.catchup import Catchup
 from syncd.engine.sides import Ownership, Sides
@@ -60,9 +61,8 @@ def show(session: Session, *, table: str, key: str) -> int:
     """
     with _kept(session, Ownership.NONE) as sides:
         found = reject.listed(sides.control, sides.state.source_name, _spelled(sides, table)) if sides else ()
-    one = next((r for r in found if r.source_key == key), None)
-    if one is None:
-        raise SyncdError("no such reject", where=f"{table} {key}", advice=f"syncd rejects list --all --table {table}")
+    (wanted,) = _source_keys(table, [r.source_key for r in found], [key])
+    one = next(r for r in found if r.source_key == wanted)
     session.console.show(reject_page(one))
     return 0
 
@@ -117,13 +117,24 @@ def discard(session: Session, *, table: str, keys: tuple[str, ...], every: bool,
         discarded = 0
         if sides:
             name = _spelled(sides, table) or table
-            if not (yes or _is_confirmed(name, _count(sides, name) if every else len(keys))):
+            there = reject.keys(sides.control, sides.state.source_name).get(name, ())
+            wanted = there if every else _source_keys(name, there, keys)
+            if not (yes or _is_confirmed(name, len(wanted))):
                 raise SyncdError("nothing was discarded")
             with transaction(sides.control):
-                discarded = reject.discard(sides.control, sides.state.source_name, name, keys or None)
+                discarded = reject.discard(sides.control, sides.state.source_name, name, wanted)
                 sides.state.record(sides.control, "WARNING", "rejects_discarded", name, str(discarded))
     session.console.show(Page({"discarded": discarded}, (Paragraph("{} rejects discarded", (discarded,)),)))
     return 0
+
+
+def _source_keys(table: str, there: Sequence[str], typed: Sequence[str]) -> list[str]:
+    """The rejects' keys that were typed, with SQL's quotes or without. Raises SyncdError where one is none."""
+    known = {typed_key(key): key for key in there} | {key: key for key in there}
+    if missing := [key for key in typed if key not in known]:
+        advice = f"There are: syncd rejects list --all --table {shlex.quote(table)}"
+        raise SyncdError(f"no such reject: {', '.join(missing)}", where=table, advice=advice)
+    return [known[key] for key in typed]
 
 
 def _is_confirmed(table: str, count: int) -> bool:

@@ -85,6 +85,13 @@ def begin(options: Options) -> Session:
     return Session(options, config, console)
 
 
+def early_console(options: Options) -> Console:
+    """The console of a command that ended before its configuration was read."""
+    console = Console(log_format=options.log_format or "text")
+    log.configure("DEBUG" if options.verbose else "WARNING", console.log_format, console.log_stream)
+    return console
+
+
 def _read_config(options: Options) -> Config:
     named = options.config or os.environ.get("SYNCD_CONFIG")
     return configuration.load(Path(named) if named else None, options.overrides, os.environ)

@@ -1,6 +1,8 @@
 """The results of what only looks: status, verify, rejects."""
 
 import json
+import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,6 +13,8 @@ from syncd.engine.status import StatusReport
 from syncd.model import Difference, Phase, Reject, TableStatus, TableVerdict, VerifyReport
 
 EXAMPLES = 3
+ON_A_TERMINAL = 50
+_TEXT = re.compile("'(?:[^']|'')*'")
 _PHASES = {Phase.LOAD: "in load", Phase.CATCHUP: "in catchup", Phase.STOPPED: "stopped"}
 
 
@@ -119,7 +123,7 @@ def verify_page(report: VerifyReport) -> Page:
 
 def _differences(found: Sequence[Difference]) -> Table:
     columns = (Column("table"), Column("difference"), Column("key"), Column("what"))
-    return Table(columns, tuple((d.table, d.kind, d.key, d.detail) for d in found))
+    return Table(columns, tuple((d.table, d.kind, d.key, d.detail) for d in found), at_most=ON_A_TERMINAL)
 
 
 def _verdict_document(table: TableVerdict) -> dict[str, object]:
@@ -140,7 +144,7 @@ def reject_groups_page(rejects: Sequence[Reject]) -> Page:
         groups[reject.table, reject.reason, reject.column].append(reject.source_key)
     largest_first = sorted(groups.items(), key=lambda group: -len(group[1]))
     columns = (Column("table"), Column("reason"), Column("column"), Column("rows", number=True), Column("such as"))
-    rows = tuple((*cause, len(keys), "  ".join(keys[:EXAMPLES])) for cause, keys in largest_first)
+    rows = tuple((*cause, len(keys), "  ".join(map(typed_key, keys[:EXAMPLES]))) for cause, keys in largest_first)
     document = {
         "rejects": [
             {"table": table, "reason": reason, "column": column, "rows": len(keys), "source_keys": keys[:EXAMPLES]}
@@ -153,8 +157,11 @@ def reject_groups_page(rejects: Sequence[Reject]) -> Page:
 def rejects_page(rejects: Sequence[Reject]) -> Page:
     """Every reject, oldest first."""
     columns = (Column("table"), Column("key"), Column("reason"), Column("column"), Column("message"))
-    rows = tuple((r.table, r.source_key, r.reason, r.column, r.message) for r in rejects)
-    return Page({"rejects": [_reject_document(r) for r in rejects]}, (Table(columns, rows),) if rows else ())
+    rows = tuple((r.table, typed_key(r.source_key), r.reason, r.column, r.message) for r in rejects)
+    return Page(
+        {"rejects": [_reject_document(r) for r in rejects]},
+        (Table(columns, rows, at_most=ON_A_TERMINAL),) if rows else (),
+    )
 
 
 def reject_page(reject: Reject) -> Page:
@@ -196,4 +203,10 @@ def _advice(rejects: Sequence[Reject]) -> tuple[Paragraph, ...]:
     if not rejects:
         return (Paragraph("no rejects"),)
     first = rejects[0]
-    return (Paragraph("one of them, whole: syncd rejects show {} {}", (first.table, first.source_key)),)
+    words = (shlex.quote(first.table), shlex.quote(typed_key(first.source_key)))
+    return (Paragraph("one of them, whole: syncd rejects show {} {}", words),)
+
+
+def typed_key(source_key: str) -> str:
+    """The key as a person types it: a text without SQL's quotes."""
+    return source_key[1:-1].replace("''", "'") if _TEXT.fullmatch(source_key) else source_key

@@ -1,6 +1,7 @@
 """The results of what reads and moves rows: load, dry run, pass."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from syncd.console.page import Cell, Column, Page, Paragraph, Table, duration
 from syncd.engine.dryrun import DryRunReport, DryRunTable
@@ -9,7 +10,8 @@ from syncd.model import Applied, PassReport, TableReport
 
 def load_page(report: PassReport, stopped_before: Iterable[TableReport] = ()) -> Page:
     """What a load did; `stopped_before` are tables that an earlier one stopped."""
-    stopped = (*report.stopped, *stopped_before)
+    earlier = tuple(stopped_before)
+    stopped = (*report.stopped, *earlier)
     columns = (
         Column("table"),
         Column("rows read", number=True),
@@ -23,18 +25,23 @@ def load_page(report: PassReport, stopped_before: Iterable[TableReport] = ()) ->
         tuple(_loaded(t.table, t.applied, t.seconds) for t in report.tables),
         _loaded("total", report.applied, report.seconds),
     )
-    notes = () if report.tables or stopped else (Paragraph("nothing to load: every table is loaded"),)
+    notes = []
+    if earlier:
+        notes.append(Paragraph("what stopped after its load is tried again by syncd sync"))
+    elif not report.tables:
+        notes.append(Paragraph("nothing to load: every table is loaded"))
     return Page(
         _document(report, stopped),
         ((table,) if report.tables else ()) + _rejected(report) + _failures(stopped),
-        notes,
+        tuple(notes),
     )
 
 
 def pass_page(report: PassReport, unloaded: tuple[str, ...] = (), stopped_before: Iterable[TableReport] = ()) -> Page:
     """What a pass did; `unloaded` are tables that it left alone because no load has finished them."""
     stopped = (*report.stopped, *stopped_before)
-    active = tuple(t for t in report.tables if t.applied != Applied() or t.error)
+    # Rows at a date mark are read again in every pass; that alone is nothing to tell.
+    active = tuple(t for t in report.tables if replace(t.applied, read=0) != Applied() or t.error)
     columns = (
         Column("table"),
         Column("inserted", number=True),

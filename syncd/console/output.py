@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO, cast
 
@@ -17,7 +17,7 @@ from syncd.console.page import Cell, Page, Paragraph, Table, many_lines, plain, 
 from syncd.console.progress import working
 from syncd.engine.progress import Progress
 from syncd.errors import RetryError, SyncdError
-from syncd.log import event, redact
+from syncd.log import Format, event, redact
 
 WATCH_SECONDS = 1.0
 WATCH_SECONDS_ELSEWHERE = 10.0
@@ -26,10 +26,10 @@ WATCH_SECONDS_ELSEWHERE = 10.0
 class Console:
     """Prints results on stdout, and everything else on stderr."""
 
-    def __init__(self, *, json: bool = False, quiet: bool = False, log_format: str = "text") -> None:
+    def __init__(self, *, json: bool = False, quiet: bool = False, log_format: Format = "text") -> None:
         self._json = json
         self._quiet = quiet
-        self._log_format = log_format
+        self.log_format = log_format
         self._out = _rich(sys.stdout)
         self._err = _rich(sys.stderr)
         self.is_lively = self._err.is_interactive and log_format == "text"
@@ -51,7 +51,7 @@ class Console:
 
     def _show_blocks(self, page: Page) -> None:
         if self._out.is_terminal:
-            for block in page.blocks:
+            for block in _spaced(page.blocks):
                 self._out.print(_renderable(block), soft_wrap=isinstance(block, Paragraph))
         else:
             _write("".join(f"{line}\n" for line in _plain_page(page)))
@@ -60,14 +60,14 @@ class Console:
         """Tell the user something that is no result."""
         if self._quiet:
             return
-        if self._log_format == "text":
+        if self.log_format == "text":
             self._err.print(Text(redact(many_lines(text)), style="dim"), soft_wrap=True)
         else:
             event("INFO", "note", text)
 
     def complain(self, error: SyncdError) -> None:
         """Tell what ends the command."""
-        if self._log_format == "text":
+        if self.log_format == "text":
             text = Text.assemble(("syncd: ", "bold red"), redact(many_lines(str(error))))
             self._err.print(text, soft_wrap=True)
         else:
@@ -96,7 +96,7 @@ class Console:
             blocks: list[RenderableType] = []
             while True:
                 try:
-                    blocks = [_renderable(block) for block in read().blocks]
+                    blocks = [_renderable(block) for block in _spaced(read().blocks)]
                     trouble = Text("Ctrl-C ends the watch", style="dim")
                 except RetryError as error:
                     trouble = Text(redact(many_lines(str(error))), style="red")
@@ -147,13 +147,21 @@ def _filled(paragraph: Paragraph, show: Callable[[Cell], str]) -> str:
 
 
 def _plain_page(page: Page) -> Iterator[str]:
-    for place, block in enumerate(page.blocks):
+    for block in _spaced(page.blocks):
         if isinstance(block, Table):
-            if place:
-                yield ""
             yield from plain_lines(block)
         else:
             yield _filled(block, plain)
+
+
+def _spaced(blocks: Sequence[Table | Paragraph]) -> Iterator[Table | Paragraph]:
+    """The blocks with an empty line before and after each table."""
+    before: Table | Paragraph | None = None
+    for block in blocks:
+        if before and (isinstance(block, Table) or isinstance(before, Table)):
+            yield Paragraph("")
+        yield block
+        before = block
 
 
 def _renderable(block: Table | Paragraph) -> RenderableType:
@@ -174,8 +182,9 @@ def _renderable(block: Table | Paragraph) -> RenderableType:
             no_wrap=column.number,
             overflow="fold",
         )
-    for row in block.rows:
+    for row in block.rows[: block.at_most]:
         shown.add_row(
             *(Text(pretty(value), style=column.style(value)) for value, column in zip(row, block.columns, strict=True))
         )
-    return shown
+    hidden = len(block.rows[block.at_most :]) if block.at_most else 0
+    return Group(shown, Text(f"and {hidden:,} more; --json shows all", style="dim")) if hidden else shown

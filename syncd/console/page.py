@@ -29,11 +29,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under titles; `total` is a last row."""
+    """Rows under titles; `total` is a last row. A terminal shows `at_most` so many rows."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     total: tuple[Cell, ...] | None = None
+    at_most: int | None = None
 
 
 @dataclass(frozen=True)
