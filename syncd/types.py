@@ -97,6 +97,11 @@ def _quoted(expression: str, suspect: str, *, may_hold_text: bool = False) -> Re
     return Rendering(field, suspect, field, suspect, may_hold_text)
 
 
+def _plain(expression: str) -> str:
+    """The field of a value that holds no quote, comma or line end unless it is suspect: a third of the bytes' cost."""
+    return f"ifnull({expression},'NULL')"
+
+
 def _other(e: str, affinity: Affinity, _: TargetType) -> Rendering:
     return _quoted(e, _blob_or_infinite(e, affinity), may_hold_text=True)
 
@@ -126,7 +131,7 @@ def _integer(e: str, affinity: Affinity, _: TargetType) -> Rendering:
     if affinity != "INTEGER":
         return _quoted(e, exact)
     # Where no number is kept as text, comparing takes a third of the time of two calls of a function.
-    return Rendering(f"ifnull({e},'NULL')", f"CAST({e} AS INTEGER)<>{e}", f"quote({e})", exact, may_hold_text=False)
+    return Rendering(_plain(e), f"CAST({e} AS INTEGER)<>{e}", f"quote({e})", exact, may_hold_text=False)
 
 
 def _number(e: str, affinity: Affinity, further: str, text_further: str) -> tuple[str, bool]:
@@ -178,7 +183,7 @@ def _date(e: str, _: Affinity, __: TargetType) -> Rendering:
     midnight = f"({e} GLOB '{_DATE}[ T]00:00:00' OR {e} GLOB '{_DATE}[ T]00:00')"
     suspect = f"({e} NOT GLOB '{_DATE}')"
     field = f"quote(iif({midnight},substr({e},1,10),{e}))"
-    return Rendering(f"quote({e})", suspect, field, f"({suspect} AND NOT {midnight})", may_hold_text=True)
+    return Rendering(_plain(e), suspect, field, f"({suspect} AND NOT {midnight})", may_hold_text=True)
 
 
 def _fraction(e: str, start: int) -> str:
@@ -195,7 +200,8 @@ def _moment_forms(e: str) -> str:
 
 
 def _timestamp(e: str, _: Affinity, __: TargetType) -> Rendering:
-    return _quoted(e, f"NOT ({_common_moment(e)} OR {_moment_forms(e)})", may_hold_text=True)
+    suspect = f"NOT ({_common_moment(e)} OR {_moment_forms(e)})"
+    return Rendering(_plain(e), suspect, f"quote({e})", suspect, may_hold_text=True)
 
 
 def _common_moment(e: str) -> str:
@@ -211,7 +217,8 @@ def _timestamptz(e: str, _: Affinity, __: TargetType) -> Rendering:
         f"CASE WHEN substr({e},-1) IN ('Z','z') THEN substr({e},1,length({e})-1) "
         f"WHEN {offset} THEN substr({e},1,length({e})-6) WHEN {hours} THEN substr({e},1,length({e})-3) ELSE {e} END"
     )
-    return _quoted(e, f"NOT ({_common_moment(e)} OR {_moment_forms(f'({local})')})", may_hold_text=True)
+    suspect = f"NOT ({_common_moment(e)} OR {_moment_forms(f'({local})')})"
+    return Rendering(_plain(e), suspect, f"quote({e})", suspect, may_hold_text=True)
 
 
 def _time(e: str, _: Affinity, __: TargetType) -> Rendering:
