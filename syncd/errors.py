@@ -13,6 +13,7 @@ SyncdError
 └── StopError                     stop
     ├── UsageError
     ├── ConfigError
+    ├── NotReadyError
     ├── LockHeldError
     ├── SourceError
     │   └── SourceReplacedError
@@ -95,6 +96,12 @@ class ConfigError(StopError):
     """The configuration is wrong; `str()` lists every fault, one a line, with file:line."""
 
     exit_code = 78
+
+
+class NotReadyError(StopError):
+    """Something has to come first."""
+
+    exit_code = 4
 
 
 class LockHeldError(StopError):

@@ -9,7 +9,7 @@ from syncd.console.found import status_page, verify_page
 from syncd.engine.sides import Ownership, Sides
 from syncd.engine.status import read_status
 from syncd.engine.verify import SAMPLE_ROWS, verify
-from syncd.errors import SyncdError
+from syncd.errors import NotReadyError
 
 EXIT_DIFFERENT = 3
 
@@ -66,7 +66,7 @@ def verify_command(session: Session, *, mode: str, no_sync: bool, rows: int) -> 
 def compare(session: Session, sides: Sides, mode: str, *, sync: bool = True, rows: int = SAMPLE_ROWS) -> int:
     """Compare both sides, show what was found, and return the exit code."""
     if not sides.checkpoints():
-        raise SyncdError("nothing is loaded yet", where=sides.target.shown, advice="First: syncd load")
+        raise NotReadyError("nothing is loaded yet", where=sides.target.shown, advice="First: syncd load")
     with session.console.busy("comparing"):
         report = verify(sides, mode, sync=sync, rows=rows)
     session.console.show(verify_page(report))

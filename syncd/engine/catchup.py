@@ -11,7 +11,7 @@ from syncd.engine.copying import too_many
 from syncd.engine.reading import Readers, TableReading
 from syncd.engine.sides import Sides
 from syncd.engine.spool import Spool
-from syncd.errors import TableError
+from syncd.errors import NotReadyError, SchemaError, TableError
 from syncd.log import event
 from syncd.model import Applied, PassReport, Phase, Refusal, TableReport
 from syncd.plan import Plan, TablePlan
@@ -105,7 +105,26 @@ class Catchup:
             if first:
                 own = self._sides.state.checkpoints(self.connection, lock=True)
                 self._known = {c.table: c for c in own if c.part == TABLE_PART and _is_loaded(c, own)}
+            if not self._known:
+                raise NotReadyError(
+                    "nothing is loaded yet", where=str(self._sides.source.path), advice="First: syncd load"
+                )
+            self._stop_lost(self._readers.plan)
         return self._readers
+
+    def _stop_lost(self, plan: Plan) -> None:
+        """Stop the tables that the plan cannot carry any more: gone from the source, or at odds with the target."""
+        there = {table.name for table in plan.tables} | {skipped.name for skipped in plan.skipped}
+        errors = {error.where: error for error in plan.refused}
+        for name in self._known.keys() - there:
+            error = errors.get(name) or SchemaError("the source has this table no longer", where=name)
+            stopped = replace(self._known[name], phase=Phase.STOPPED, error=str(error))
+            if stopped != self._known[name]:
+                with transaction(self.connection):
+                    self._sides.state.confirm_epoch(self.connection)
+                    self._save([stopped])
+                self._known[name] = stopped
+                _tell(TableReport(name, Applied(), 0.0, stopped.error))
 
     def _active(self) -> Mapping[str, Checkpoint]:
         """Tables that are kept current. One that stopped in an earlier run is tried again, in this one it is not."""

@@ -8,7 +8,7 @@ import apsw
 
 from syncd.engine.spool import Held, Spool
 from syncd.errors import MarkError, SchemaError, TableError
-from syncd.model import Mark
+from syncd.model import Mark, Phase
 from syncd.plan import Plan, TablePlan
 from syncd.source import ranges
 from syncd.source.render import Renderer
@@ -37,9 +37,9 @@ class TableReading:
         """A digest of the rendered rows: rows at a date mark come again in every pass, mostly unchanged."""
         return hashlib.sha256(b"".join(held.digest for held in self.batches)).digest()
 
-    def brings_news(self, mark: Mark, applied: bytes | None) -> bool:
-        """Whether it holds more than what was applied last, the table standing at `mark`."""
-        if self.again or self.error or self.reaches != mark:
+    def brings_news(self, known: Checkpoint, applied: bytes | None) -> bool:
+        """Whether it holds more than what was applied last, the table standing at `known`."""
+        if self.again or self.error or self.reaches != known.mark or known.phase is Phase.STOPPED:
             return True
         return bool(self.batches) and self.content != applied
 
@@ -118,7 +118,7 @@ class Readers:
                 found.append(reading)
                 if ties:
                     self._count_ties(reading)
-        return tuple(r for r in found if r.brings_news(known[r.plan.name].mark, self._applied.get(r.plan.name)))
+        return tuple(r for r in found if r.brings_news(known[r.plan.name], self._applied.get(r.plan.name)))
 
     def _count_ties(self, reading: TableReading) -> None:
         if reading.plan.mark.moment and sum(held.rows for held in reading.batches) > MANY_TIES:
