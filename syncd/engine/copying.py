@@ -37,7 +37,7 @@ class Part:
 
 @dataclass
 class TableLoad:
-    """One table while it loads, shared by the workers on its parts."""
+    """One table while it loads, shared by the workers on its parts; `reached` tells where each ended part stands."""
 
     plan: TablePlan
     parts: tuple[Part, ...]
@@ -50,6 +50,7 @@ class TableLoad:
     ended: float | None = None
     applied: Applied = field(default_factory=Applied)
     error: TableError | None = None
+    reached: dict[int, str | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, applied: Applied) -> None:
@@ -106,17 +107,18 @@ class Worker:
         rows = part.rows
         try:
             while load.error is None and not stopping():
-                after = self._copy_next(load, replace(part, rows=rows))
-                if after is None:
+                left = self._copy_next(load, replace(part, rows=rows), stopping)
+                if left is None:
+                    load.reached[part.number] = rows.after
                     return
-                rows = replace(rows, after=after)
+                rows = left
                 load.check_rejects()
         except TableError as error:
             load.stop(error)
 
-    def _copy_next(self, load: TableLoad, part: Part) -> str | None:
-        """Copy one batch, tried again while the fault passes; returns where the part stands then, None at its end."""
-        for attempt in retrying(RETRY_SECONDS, self._report_retry):
+    def _copy_next(self, load: TableLoad, part: Part, stopping: Callable[[], bool]) -> Range | None:
+        """Copy one batch, tried again while the fault passes; returns what is left of the part, None at its end."""
+        for attempt in retrying(RETRY_SECONDS, self._report_retry, stopping):
             with attempt:
                 if self.connection.closed or self.connection.broken:
                     self._connect()
@@ -126,7 +128,7 @@ class Worker:
     def _report_retry(self, error: RetryError) -> None:
         event("WARNING", "retry", str(error))
 
-    def _copy_batch(self, load: TableLoad, part: Part) -> str | None:
+    def _copy_batch(self, load: TableLoad, part: Part) -> Range | None:
         batch = self._render(load.plan, part.rows, keyed=not load.straight)
         if batch is None:
             return None
@@ -150,23 +152,27 @@ class Worker:
         with self._source.transaction():
             return renderer.next(rows, keyed=keyed, at_most=at_most)
 
-    def _write(self, load: TableLoad, part: Part, batch: Batch) -> str:
-        """Commit a batch with its checkpoint, unless an earlier COMMIT whose answer was lost has done so."""
+    def _write(self, load: TableLoad, part: Part, batch: Batch) -> Range:
+        """Commit a batch with its checkpoint, and return what is left of the part.
+
+        The checkpoint decides where that begins: it is ahead of us after a COMMIT whose answer was lost, and behind us
+        after a crash of the server, which may lose commits that it has confirmed.
+        """
         plan, state = load.plan, self._sides.state
         if batch.keyed:
             self._stage.prepare(plan)
         with transaction(self.connection, durable=False):
             self._stage.begin()
             stands = state.hold(self.connection, plan.name, part.number)
-            if stands != part.rows.after and stands is not None:
-                return stands
+            if stands != part.rows.after:
+                return replace(part.rows, after=stands)
             if load.straight is False:
                 self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             applied, refusals = self._bring(load, batch)
             self._keep(plan, refusals)
             state.advance(self.connection, plan.name, part.number, batch.last, applied.written)
         load.add(replace(applied, read=batch.read, rejected=len(refusals)))
-        return batch.last
+        return replace(part.rows, after=batch.last)
 
     def _bring(self, load: TableLoad, batch: Batch) -> tuple[Applied, tuple[Refusal, ...]]:
         if not batch.rows:

@@ -5,7 +5,7 @@ Each batch commits together with its checkpoint, so a load that was killed goes 
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from syncd.engine.copying import Part, TableLoad, Worker, too_many
 from syncd.engine.crew import Job, run_crew
 from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides
-from syncd.errors import SchemaError
+from syncd.errors import SchemaError, TargetUnavailableError
 from syncd.log import event
 from syncd.model import Applied, PassReport, Phase, Skipped, TableReport
 from syncd.plan import Plan, TablePlan
@@ -27,6 +27,8 @@ from syncd.target import catalog as target_catalog
 from syncd.target import ddl, reject
 from syncd.target.database import Connection, transaction
 from syncd.target.state import TABLE_PART, Checkpoint
+
+_NO_FOREIGN_KEY = "foreign_key_not_created"
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ def load(sides: Sides, progress: Progress, stopping: Callable[[], bool] = lambda
     if wanted:
         origin = _origin(sides, known)
         reports += _load_tables(sides, plan, wanted, origin, progress, stopping)
-        if not stopping():
-            _end(sides, plan, origin, progress)
+        _discard(sides, origin)
+    if not stopping():
+        _end(sides, plan, wanted, progress)
     return PassReport(tuple(reports), time.monotonic() - began)
 
 
@@ -96,10 +99,15 @@ def _load_tables(
     ending = threading.Event()
 
     def copy(worker: Worker, part: Part) -> None:
-        worker.copy(loads[part.table], part, lambda: stopping() or ending.is_set())
+        try:
+            worker.copy(loads[part.table], part, lambda: stopping() or ending.is_set())
+        except BaseException:
+            # The others need not go on to the ends of their parts.
+            ending.set()
+            raise
 
     def finish(worker: Worker, table: str) -> None:
-        if not stopping():
+        if not (stopping() or ending.is_set()):
             _finish_table(sides, worker.connection, loads[table])
 
     try:
@@ -116,13 +124,11 @@ def _begin(
 ) -> TableLoad:
     """Create the table where it is missing, fix how far its load goes, and write that down."""
     enforced = table.created and plan.foreign_keys is ForeignKeys.ENFORCE and bool(table.foreign_keys)
-    if table.created:
-        ddl.create_table(sides.control, sides.schema, table)
+    found, estimate = parts.resume(sides, table) or parts.partition(sides, table, source, origin.name)
     if enforced:
         ddl.create_key(sides.control, sides.schema, table)
         ddl.create_foreign_keys(sides.control, sides.schema, table, table.foreign_keys)
     straight = not enforced and (table.created or target_catalog.is_empty(sides.control, sides.schema, table.target))
-    found, estimate = parts.resume(sides, table) or parts.partition(sides, table, source, origin.name)
     progress.table_started(table.name, estimate)
     return TableLoad(
         plan=table,
@@ -139,22 +145,35 @@ def _begin(
 def _finish_table(sides: Sides, connection: Connection, load: TableLoad) -> None:
     """Give a copied table its key and indexes, judge its rejects, and let it go over to catch-up, or stop it."""
     plan = load.plan
+    known = {c.part: c for c in sides.state.checkpoints(connection) if c.table == plan.name}
+    own = known.pop(TABLE_PART)
     complete = load.error is None
     if complete:
+        _confirm_places(load, known)
         _index(sides, connection, load)
         _judge(sides, connection, load)
-    known = next(c for c in sides.state.checkpoints(connection) if c.table == plan.name and c.part == TABLE_PART)
     phase = Phase.STOPPED if load.error else Phase.CATCHUP
     with transaction(connection):
         sides.state.confirm_epoch(connection)
-        rows = known.rows_applied + load.applied.written
-        own = replace(known, phase=phase, rows_applied=rows, error=str(load.error or ""))
+        rows = sum(part.rows_applied for part in known.values())
+        own = replace(own, phase=phase, rows_applied=rows, error=str(load.error or ""))
         sides.state.save(connection, replace(own, base_snapshot=None) if complete else own)
         if complete:
             sides.state.drop_parts(connection, plan.name)
         sides.state.record(connection, "ERROR" if load.error else "INFO", f"table_{phase}", plan.name, own.error)
     load.end()
     _tell(load)
+
+
+def _confirm_places(load: TableLoad, parts: Mapping[int, Checkpoint]) -> None:
+    """Raise TargetUnavailableError where a crash of the server lost batches that it had confirmed.
+
+    What is there now stays: the transaction that follows is durable, and with it all that came before.
+    """
+    if any(parts[number].place != place for number, place in load.reached.items()):
+        raise TargetUnavailableError(
+            "the server crashed and lost batches of the load", where=load.plan.name, advice="Loading them again"
+        )
 
 
 def _index(sides: Sides, connection: Connection, load: TableLoad) -> None:
@@ -206,15 +225,22 @@ def _tell(load: TableLoad) -> None:
     )
 
 
-def _end(sides: Sides, plan: Plan, origin: _Origin, progress: Progress) -> None:
-    """What needs every table: foreign keys, statistics; and the snapshot is no longer needed."""
-    phases = {name: checkpoint.phase for name, checkpoint in sides.checkpoints().items()}
-    progress.note("creating foreign keys")
-    for table in plan.tables:
-        if table.created and phases.get(table.name) is Phase.CATCHUP:
-            failed = ddl.create_foreign_keys(sides.control, sides.schema, table, table.foreign_keys)
-            _report(sides, sides.control, table, failed, "foreign_key_not_created")
-        ddl.analyze(sides.control, sides.schema, table)
+def _discard(sides: Sides, origin: _Origin) -> None:
+    """Remove the snapshot when no load needs it any longer."""
     unfinished = any(c.base_snapshot == origin.name for c in sides.state.checkpoints(sides.control))
     if origin.name and not unfinished:
         origin.path.unlink(missing_ok=True)
+
+
+def _end(sides: Sides, plan: Plan, loaded: list[TablePlan], progress: Progress) -> None:
+    """What needs every table: foreign keys; statistics. An earlier load may have ended before it came to this."""
+    phases = {name: checkpoint.phase for name, checkpoint in sides.checkpoints().items()}
+    for table in plan.tables:
+        if table.created and phases.get(table.name) is Phase.CATCHUP:
+            reported = sides.state.reported(sides.control, _NO_FOREIGN_KEY, table.name)
+            keys = [key for key in table.foreign_keys if f"{table.name}.{key.name}" not in reported]
+            progress.note(f"{table.name}: foreign keys")
+            failed = ddl.create_foreign_keys(sides.control, sides.schema, table, keys)
+            _report(sides, sides.control, table, failed, _NO_FOREIGN_KEY)
+    for table in loaded:
+        ddl.analyze(sides.control, sides.schema, table)

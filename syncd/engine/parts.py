@@ -11,7 +11,7 @@ from syncd.plan import TablePlan
 from syncd.source import duplicates, ranges
 from syncd.source.database import Database
 from syncd.source.render import row_data
-from syncd.target import reject
+from syncd.target import ddl, reject
 from syncd.target.database import transaction
 from syncd.target.stage import duplicate_key
 from syncd.target.state import TABLE_PART, Checkpoint
@@ -53,7 +53,11 @@ def _estimate(table: TablePlan, spans: list[tuple[int | None, str | None]]) -> i
 def partition(
     sides: Sides, table: TablePlan, source: Database, snapshot_name: str | None
 ) -> tuple[tuple[Part, ...], int]:
-    """Cut a table into ranges of rowids, and write a checkpoint for each and for the table, all in one transaction."""
+    """Cut a table into ranges of rowids, and write a checkpoint for each and for the table, all in one transaction.
+
+    The same transaction creates the target's table where it is missing: one that no checkpoint knew would be taken
+    for somebody else's.
+    """
     with source.transaction() as connection:
         bound, _ = ranges.bound(connection, table)
         spans = ranges.spans(connection, table, sides.config.sync.workers, ROWS_WORTH_A_PART)
@@ -64,6 +68,8 @@ def partition(
     )
     with transaction(sides.control):
         sides.state.confirm_epoch(sides.control)
+        if table.created:
+            ddl.create_table(sides.control, sides.schema, table)
         sides.state.save(sides.control, own)
         for number, (place, until) in enumerate(spans, start=1):
             sides.state.save(sides.control, replace(own, part=number, place=place, until=until, created=False))

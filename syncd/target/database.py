@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,9 +16,11 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     stop_after_delay,
+    stop_any,
     wait_exponential,
     wait_random,
 )
+from tenacity.stop import stop_base
 
 from syncd.errors import (
     ConfigError,
@@ -34,6 +37,7 @@ from syncd.target.stall import guard
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_SECONDS = 10
+_STEP = 0.1
 _PASSING = re.compile(r"08...|57P0[1-5]|53...|40001|40P01|55P03|25P0[34]|XX...")
 """SQLSTATEs of faults that pass: connection, shutdown and start, resources, deadlock, lock timeout, time-outs."""
 _ROW = re.compile(r"22...|23...|21000")
@@ -163,8 +167,23 @@ def explain(error: psycopg.Error, where: str = "") -> SyncdError:
     return StopError(f"{said} (SQLSTATE {state})", where=where)
 
 
-def retrying(stop_after: float, on_retry: Callable[[RetryError], None]) -> Retrying:
-    """Try again what failed for a passing reason, at growing and scattered intervals, for `stop_after` seconds."""
+class _StopWhen(stop_base):
+    """Stop when a function says so."""
+
+    def __init__(self, stopping: Callable[[], bool]) -> None:
+        self._stopping = stopping
+
+    def __call__(self, retry_state: RetryCallState) -> bool:  # noqa: ARG002 - tenacity names it
+        return self._stopping()
+
+
+def retrying(
+    stop_after: float, on_retry: Callable[[RetryError], None], stopping: Callable[[], bool] = lambda: False
+) -> Retrying:
+    """Try again what failed for a passing reason, at growing and scattered intervals, for `stop_after` seconds.
+
+    Gives up as well, in the middle of a wait, when `stopping` tells so.
+    """
 
     def report(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -174,10 +193,18 @@ def retrying(stop_after: float, on_retry: Callable[[RetryError], None]) -> Retry
     return Retrying(
         retry=retry_if_exception_type(RetryError),
         wait=wait_exponential(multiplier=0.1, max=5) + wait_random(0, 0.5),
-        stop=stop_after_delay(stop_after),
+        stop=stop_any(stop_after_delay(stop_after), _StopWhen(stopping)),
+        sleep=lambda seconds: pause(seconds, stopping),
         before_sleep=report,
         reraise=True,
     )
+
+
+def pause(seconds: float, stopping: Callable[[], bool]) -> None:
+    """Sleep, but not after `stopping` tells that there is no time for it."""
+    deadline = time.monotonic() + seconds
+    while not stopping() and (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(left, _STEP))
 
 
 @contextmanager

@@ -178,6 +178,16 @@ class State:
             [self.source_name, level, event, table, detail],
         )
 
+    def reported(self, connection: Connection, event: str, table: str) -> frozenset[str]:
+        """What the events of that name tell of in a table: their details up to the first colon."""
+        with translated():
+            rows = connection.execute(
+                "SELECT split_part(detail, ': ', 1) FROM syncd.event"
+                " WHERE source_name = %s AND event = %s AND table_name = %s",
+                [self.source_name, event, table],
+            ).fetchall()
+        return frozenset(name for (name,) in rows)
+
     def touched_target_keys(self, connection: Connection, table: str, keys: Iterable[str]) -> Mapping[str, list[str]]:
         """The rendered target keys that passes applied for these source keys."""
         rows = connection.execute(

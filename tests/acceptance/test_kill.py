@@ -11,6 +11,8 @@ from tests.plugins.patience import wait_until
 from tests.plugins.scene import MakeScene, Scene
 
 KILLS = 10
+FOREIGN_KEYS = 9
+"""Of the market, all of which its rows obey."""
 LONGEST_LIFE = 0.4
 """Seconds between a process's first session with the target and its death."""
 
@@ -37,6 +39,7 @@ def test_nothing_is_lost_or_doubled_by_ten_deaths(
     trading.stop()
     assert run_syncd("sync", "-c", scene.config).returncode == 0
     scene.assert_equal()
+    assert foreign_keys(scene) == FOREIGN_KEYS
     assert left_behind(scene.state_dir) == []
 
 
@@ -52,6 +55,14 @@ def killed_at_random(syncd: Syncd, scene: Scene, dice: random.Random) -> bool:
 def is_connected(scene: Scene) -> bool:
     return bool(
         scene.ask("SELECT FROM pg_stat_activity WHERE application_name = 'syncd' AND datname = current_database()")
+    )
+
+
+def foreign_keys(scene: Scene) -> int:
+    return int(
+        scene.ask("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace")[
+            0
+        ][0]
     )
 
 
