@@ -176,14 +176,14 @@ class Catchup:
         """
         reports: list[TableReport] = []
         for reading in readings:
-            applied, refused = Applied(), frozenset[str]()
+            began, applied, refused = time.monotonic(), Applied(), frozenset[str]()
             for piece in _pieces(reading, self._known[reading.plan.name]):
                 if stopping():
                     return tuple(reports)
                 (outcome,) = self._write_at_once((replace(piece, again=piece.again - refused),), spool, strict=True)
                 applied += outcome.report.applied
                 refused |= outcome.refused
-            reports.append(replace(outcome.report, applied=applied))
+            reports.append(replace(outcome.report, applied=applied, seconds=time.monotonic() - began))
         return tuple(reports)
 
     def _save(self, checkpoints: list[Checkpoint]) -> None:

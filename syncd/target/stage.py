@@ -131,7 +131,7 @@ class Stage:
         """Remember the keys on a stage, so that the next sweep reads them again."""
         return sql.SQL(
             "INSERT INTO syncd.touched (source_name, table_name, source_key, target_key)"
-            " SELECT DISTINCT %s, %s, {}, {} FROM {} ON CONFLICT DO NOTHING"
+            " SELECT %s, %s, {}, {} FROM {} ON CONFLICT DO NOTHING"
         ).format(sql.Identifier(SOURCE_KEY), sql.Identifier(TARGET_KEY), stage)
 
     def _land_row_by_row(self, plan: TablePlan, payload: bytes, on_conflict: OnConflict, touched_for: str) -> Landed:

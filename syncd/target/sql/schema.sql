@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS syncd.checkpoint (
 );
 
 CREATE TABLE IF NOT EXISTS syncd.touched (
-    source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,
+    source_name text NOT NULL,
     table_name text NOT NULL,
     source_key text NOT NULL,
     target_key text NOT NULL,
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS syncd.touched (
 );
 
 CREATE TABLE IF NOT EXISTS syncd.reject (
-    source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,
+    source_name text NOT NULL,
     table_name text NOT NULL,
     source_key text NOT NULL,
     row_data jsonb,
