@@ -17,6 +17,7 @@ class Syncd:
     """A running `syncd`."""
 
     def __init__(self, arguments: tuple[str | Path, ...], folder: Path, name: str, environment: dict[str, str]) -> None:
+        self.arguments = arguments
         self._out, self._err = folder / f"{name}.stdout", folder / f"{name}.stderr"
         # Files, not pipes: a full pipe would stop the program, and an embedded server would keep one open.
         with self._out.open("wb") as out, self._err.open("wb") as err:
