@@ -1,7 +1,5 @@
 """The command that shows it all."""
 
-import importlib
-
 import click
 
 from syncd.cli.options import Command
@@ -14,5 +12,6 @@ def demo() -> int:
     \b
     Example: syncd demo
     """
-    # Only here: nobody else needs a market.
-    return int(importlib.import_module("syncd.demo").run_demo())
+    from syncd.demo import run_demo  # noqa: PLC0415 - no other command needs a market
+
+    return run_demo()

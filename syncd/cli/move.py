@@ -11,11 +11,12 @@ from syncd.engine.catchup import Catchup
 from syncd.engine.dryrun import dry_run
 from syncd.engine.load import load
 from syncd.engine.sides import Ownership, Sides
-from syncd.errors import UsageError
+from syncd.errors import RetryError, UsageError
 from syncd.model import Applied, PassReport, Phase, TableReport
 from syncd.service.daemon import run_daemon
 
 EXIT_STOPPED_TABLE = 1
+LOAD_STOPPED = "stopped; syncd load goes on from here"
 
 accept_new_source_option = click.option(
     "--accept-new-source", is_flag=True, help="Go on with the file that now stands where the source stood."
@@ -57,12 +58,19 @@ def _dry_run(session: Session) -> int:
 
 def _load(session: Session, sides: Sides) -> int:
     stop = StopSignal()
-    with stop.listening(), session.console.progress("loading", stop) as progress:
-        report = load(sides, progress, stop)
+    try:
+        with stop.listening(), session.console.progress("loading", stop) as progress:
+            report = load(sides, progress, stop)
+    except RetryError:
+        # The target was away when the signal came, and no longer waited for.
+        if not stop():
+            raise
+        session.console.say(LOAD_STOPPED)
+        return stop.exit_code
     before = _stopped_before(sides, report)
     session.console.show(load_page(report, before))
     if stop():
-        session.console.say("stopped; syncd load goes on from here")
+        session.console.say(LOAD_STOPPED)
         return stop.exit_code
     return EXIT_STOPPED_TABLE if report.stopped or before else 0
 

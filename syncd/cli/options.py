@@ -23,7 +23,7 @@ class Options:
     json: bool = False
     log_format: Format | None = None
     source: str | None = None
-    target: str | None = None
+    target: str | None = field(default=None, repr=False)
     pg_host: str | None = None
     pg_port: str | None = None
     pg_database: str | None = None

@@ -28,6 +28,7 @@ class Console:
 
     def __init__(self, *, json: bool = False, quiet: bool = False, log_format: Format = "text") -> None:
         self._json = json
+        self._stdout = sys.stdout
         self._quiet = quiet
         self.log_format = log_format
         self._out = _rich(sys.stdout)
@@ -43,18 +44,22 @@ class Console:
     def show(self, page: Page) -> None:
         """Print a result."""
         if self._json:
-            _write(json.dumps(page.document, ensure_ascii=False, indent=2) + "\n")
+            self._write(json.dumps(page.document, ensure_ascii=False, indent=2) + "\n")
         else:
             self._show_blocks(page)
             for note in page.notes:
                 self.say(_filled(note, pretty if self.is_lively else plain))
+
+    def _write(self, text: str) -> None:
+        self._stdout.write(text)
+        self._stdout.flush()
 
     def _show_blocks(self, page: Page) -> None:
         if self._out.is_terminal:
             for block in _spaced(page.blocks):
                 self._out.print(_renderable(block), soft_wrap=isinstance(block, Paragraph))
         else:
-            _write("".join(f"{line}\n" for line in _plain_page(page)))
+            self._write("".join(f"{line}\n" for line in _plain_page(page)))
 
     def say(self, text: str) -> None:
         """Tell the user something that is no result."""
@@ -110,7 +115,7 @@ class Console:
             except RetryError as error:
                 self.complain(error)
             else:
-                _write(json.dumps(page.document) + "\n" if self._json else "\n".join([*_plain_page(page), "", ""]))
+                self._write(json.dumps(page.document) + "\n" if self._json else "\n".join([*_plain_page(page), "", ""]))
             time.sleep(WATCH_SECONDS_ELSEWHERE)
 
 
@@ -134,11 +139,6 @@ class _Above:
 def _rich(stream: TextIO) -> RichConsole:
     # What rich reads from the environment to take a file for a terminal is left out: the stream itself tells.
     return RichConsole(file=stream, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False)
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def _filled(paragraph: Paragraph, show: Callable[[Cell], str]) -> str:
