@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import apsw
-import psycopg
 
 from syncd.engine.copying import too_many
 from syncd.engine.reading import Readers, TableReading
@@ -17,7 +16,7 @@ from syncd.model import Applied, PassReport, Phase, Refusal, TableReport
 from syncd.plan import Plan, TablePlan
 from syncd.source.render import row_data
 from syncd.target import reject
-from syncd.target.database import Connection, explain, is_row_fault, transaction
+from syncd.target.database import Connection, PostgresError, explain, is_row_fault, transaction
 from syncd.target.stage import Stage
 from syncd.target.state import TABLE_PART, Checkpoint
 
@@ -139,7 +138,7 @@ class Catchup:
             return self._write_in_batches(readings, spool, stopping)
         try:
             outcomes = self._write_at_once(readings, spool, strict=False)
-        except psycopg.Error as error:
+        except PostgresError as error:
             if not is_row_fault(error):
                 raise explain(error) from None
             # A row does not fit, or a deferred constraint does not hold at the end: find the rows one by one.

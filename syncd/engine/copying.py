@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import psycopg
-
 from syncd.config import OnConflict
 from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides
@@ -18,7 +16,7 @@ from syncd.plan import TablePlan
 from syncd.source.database import Database, translated
 from syncd.source.render import Renderer, row_data
 from syncd.target import reject
-from syncd.target.database import Connection, explain, is_row_fault, retrying, transaction
+from syncd.target.database import Connection, PostgresError, explain, is_row_fault, retrying, transaction
 from syncd.target.stage import Stage, copy_straight
 
 RETRY_SECONDS = 300.0
@@ -135,7 +133,7 @@ class Worker:
         keyed = batch if batch.keyed else None
         try:
             return self._write(load, part, batch)
-        except psycopg.Error as error:
+        except PostgresError as error:
             if keyed is not None or not is_row_fault(error):
                 raise _table_error(load.plan, error) from None
         # A row of the batch does not fit: read it again with the keys that tell which.
@@ -192,7 +190,7 @@ class Worker:
         reject.keep(self.connection, self._sides.state.source_name, plan.name, refusals, rows)
 
 
-def _table_error(plan: TablePlan, error: psycopg.Error) -> Exception:
+def _table_error(plan: TablePlan, error: PostgresError) -> Exception:
     """What stops one table: a conflict that is not wanted; everything else is what it is."""
     if error.sqlstate == "23505":
         return ConflictError(

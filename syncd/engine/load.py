@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from psycopg import errors as postgres_errors
-
 from syncd.config import ForeignKeys, OnConflict
 from syncd.engine import parts
 from syncd.engine.copying import Part, TableLoad, Worker, too_many
@@ -25,7 +23,7 @@ from syncd.source import snapshot
 from syncd.source.database import Database
 from syncd.target import catalog as target_catalog
 from syncd.target import ddl, reject
-from syncd.target.database import Connection, transaction
+from syncd.target.database import Connection, IntegrityError, transaction
 from syncd.target.state import TABLE_PART, Checkpoint
 
 _NO_FOREIGN_KEY = "foreign_key_not_created"
@@ -182,7 +180,7 @@ def _index(sides: Sides, connection: Connection, load: TableLoad) -> None:
         return
     try:
         ddl.create_key(connection, sides.schema, plan)
-    except postgres_errors.IntegrityError as error:
+    except IntegrityError as error:
         load.stop(
             SchemaError(
                 f"two rows have one key in the target: {error.diag.message_detail}",

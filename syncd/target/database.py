@@ -35,6 +35,10 @@ from syncd.errors import (
 from syncd.target.stall import guard
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+PostgresError = psycopg.Error
+"""What a statement raises; `is_row_fault` and `explain` tell what it means."""
+IntegrityError = psycopg.errors.IntegrityError
+"""A PostgresError: the rows do not obey a constraint."""
 
 CONNECT_SECONDS = 10
 _STEP = 0.1
