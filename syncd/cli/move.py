@@ -10,6 +10,7 @@ from syncd.console.moved import dry_run_page, load_page, pass_page
 from syncd.engine.catchup import Catchup
 from syncd.engine.dryrun import dry_run
 from syncd.engine.load import load
+from syncd.engine.persistence import persistently
 from syncd.engine.sides import Ownership, Sides
 from syncd.errors import RetryError, UsageError
 from syncd.model import Applied, PassReport, Phase, TableReport
@@ -45,8 +46,10 @@ def load_command(
         raise UsageError("--dry-run and --validate-only exclude each other")
     if only_dry:
         return _dry_run(session)
-    with session.sides(Ownership.BORROW, accept_new_source=accept_new_source) as sides:
-        return compare(session, sides, "sample") if validate_only else _load(session, sides)
+    return persistently(
+        lambda: session.sides(Ownership.BORROW, accept_new_source=accept_new_source),
+        lambda sides: compare(session, sides, "sample") if validate_only else _load(session, sides),
+    )
 
 
 def _dry_run(session: Session) -> int:
@@ -97,16 +100,22 @@ def sync(session: Session, *, accept_new_source: bool) -> int:
     \b
     Example: syncd sync -c app.ini
     """
+    return persistently(
+        lambda: session.sides(Ownership.BORROW, accept_new_source=accept_new_source),
+        lambda sides: _sync(session, sides),
+    )
+
+
+def _sync(session: Session, sides: Sides) -> int:
     stop = StopSignal()
-    with session.sides(Ownership.BORROW, accept_new_source=accept_new_source) as sides:
-        catchup = Catchup(sides)
-        try:
-            with stop.listening(), session.console.busy("catching up"):
-                report = catchup.run(stopping=stop)
-        finally:
-            catchup.close()
-        before = _stopped_before(sides, report)
-        unloaded = tuple(name for name, known in sides.checkpoints().items() if known.phase is Phase.LOAD)
+    catchup = Catchup(sides)
+    try:
+        with stop.listening(), session.console.busy("catching up"):
+            report = catchup.run(stopping=stop)
+    finally:
+        catchup.close()
+    before = _stopped_before(sides, report)
+    unloaded = tuple(name for name, known in sides.checkpoints().items() if known.phase is Phase.LOAD)
     session.console.show(pass_page(report, unloaded, before))
     if stop():
         session.console.say("stopped; the next pass goes on from here")

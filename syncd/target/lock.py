@@ -11,6 +11,7 @@ CHANNEL = "syncd_lend"
 SECOND_DAEMON_SECONDS = 5.0
 BORROW_SECONDS = 60.0
 _STEP = 0.05
+_ASK_AGAIN_SECONDS = 1.0
 
 
 class Lock:
@@ -26,11 +27,7 @@ class Lock:
         deadline = time.monotonic() + patience
         while not self._try():
             if time.monotonic() > deadline:
-                raise LockHeldError(
-                    "another syncd works on this source",
-                    where=self.source_name,
-                    advice="Stop it first, or leave the work to it: syncd status",
-                )
+                raise self._held()
             time.sleep(_STEP)
 
     def borrow(self, *, patience: float = BORROW_SECONDS) -> None:
@@ -38,11 +35,28 @@ class Lock:
 
         Raises LockHeldError where it does not within `patience` seconds.
         """
-        if self._try():
-            return
+        deadline = time.monotonic() + patience
+        asked = -_ASK_AGAIN_SECONDS
+        while not self._try():
+            now = time.monotonic()
+            if now > deadline:
+                raise self._held()
+            if now - asked >= _ASK_AGAIN_SECONDS:
+                # A daemon that is still loading does not listen yet; one that lent the lock took it back too soon.
+                self._ask()
+                asked = now
+            time.sleep(_STEP)
+
+    def _ask(self) -> None:
         with translated():
             self.connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self.source_name])
-        self.take(patience=patience)
+
+    def _held(self) -> LockHeldError:
+        return LockHeldError(
+            "another syncd works on this source",
+            where=self.source_name,
+            advice="Stop it first, or leave the work to it: syncd status",
+        )
 
     def _try(self) -> bool:
         with translated():
