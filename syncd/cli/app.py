@@ -1,7 +1,6 @@
 """The commands put together, and what becomes of whatever ends one."""
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -15,12 +14,11 @@ from syncd.cli import demo, inspect, move, rejects
 from syncd.cli.options import Group, Options
 from syncd.cli.session import early_console
 from syncd.cli.stop import unwinding
-from syncd.errors import RetryError, SyncdError
+from syncd.errors import RetryError, SyncdError, UsageError
 from syncd.log import event, redact
 from syncd.target.database import explain
 
 EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141
 
 
 @click.command(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -56,10 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with unwinding():
             code = syncd.main(arguments, prog_name="syncd", standalone_mode=False, obj=options)
             return code if isinstance(code, int) else 0
-    except BrokenPipeError:
-        # Nobody reads on; Python would try to write the rest once more on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except click.ClickException as error:
@@ -79,7 +73,7 @@ def _explain(error: Exception, options: Options) -> int:
     """Tell what happened and what to do; how it came about only where that was asked for."""
     known = _known(error)
     console = options.console or early_console(options)
-    if options.verbose:
+    if options.verbose and not isinstance(error, UsageError):
         event("DEBUG", "traceback", type(error).__name__, exception=error)
     console.complain(known)
     return known.exit_code
