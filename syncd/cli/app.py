@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     for stream in (sys.stdout, sys.stderr):
         # A value that the terminal's encoding lacks is shown escaped; it must not end the command.
-        stream.reconfigure(errors="backslashreplace") if isinstance(stream, io.TextIOWrapper) else None
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # As long as nobody configures it, loguru prints every variable of a traceback.
     log.configure("WARNING", "text")
     options = Options()
