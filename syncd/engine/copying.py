@@ -44,12 +44,16 @@ class TableLoad:
     waits_for: frozenset[str]
     estimate: int
     progress: Progress
-    began: float = field(default_factory=time.monotonic)
+    began: float | None = None
     ended: float | None = None
     applied: Applied = field(default_factory=Applied)
     error: TableError | None = None
     reached: dict[int, str | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> None:
+        """A worker takes up the first part."""
+        self.began = self.began or time.monotonic()
 
     def add(self, applied: Applied) -> None:
         with self._lock:
@@ -69,7 +73,8 @@ class TableLoad:
         self.progress.table_finished(self.plan.name)
 
     def report(self) -> TableReport:
-        seconds = (self.ended or time.monotonic()) - self.began
+        now = time.monotonic()
+        seconds = (self.ended or now) - (self.began or now)
         return TableReport(self.plan.name, self.applied, seconds, str(self.error) if self.error else "")
 
 
@@ -103,6 +108,7 @@ class Worker:
     def copy(self, load: TableLoad, part: Part, stopping: Callable[[], bool]) -> None:
         """Copy a part to its end, or until it stops; a table's own error stops that table alone."""
         rows = part.rows
+        load.begin()
         try:
             while load.error is None and not stopping():
                 left = self._copy_next(load, replace(part, rows=rows), stopping)

@@ -11,7 +11,7 @@ import apsw
 
 from syncd import plan as planning
 from syncd.config import Config
-from syncd.errors import StopError
+from syncd.errors import UsageError
 from syncd.model import Catalog, Table, digest
 from syncd.plan import AUTO_DATE_ROWS, Plan
 from syncd.quoting import identifier
@@ -92,7 +92,7 @@ def state_home(config: Config) -> Path:
 def source_path(config: Config) -> Path:
     """The source's path with every symbolic link followed: SQLite keeps its journals beside the real file."""
     if config.source.path is None:
-        raise StopError("no source is given", advice="Name the SQLite file: --source PATH, or [source] path")
+        raise UsageError("no source is given", advice="Name the SQLite file: --source PATH, or [source] path")
     return config.source.path.resolve()
 
 

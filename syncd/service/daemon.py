@@ -13,7 +13,7 @@ from syncd.config import Config
 from syncd.engine.catchup import Catchup
 from syncd.engine.load import load
 from syncd.engine.sides import Ownership, Sides, opened, source_path, take_over
-from syncd.errors import ConfigError, RetryError, SourceBusyError
+from syncd.errors import RetryError, SourceBusyError, StopError
 from syncd.log import event
 from syncd.service.heart import Heart
 from syncd.service.signals import Wake
@@ -140,7 +140,7 @@ class _Daemon:
         self.notifier.reloading()
         try:
             self.config = self.reload()
-        except ConfigError as error:
+        except StopError as error:
             event("ERROR", "reload_failed", str(error))
             self.notifier.ready()
             return False

@@ -60,7 +60,8 @@ def listed(connection: Connection, source_name: str, table: str | None = None) -
     with translated():
         rows = connection.execute(
             "SELECT table_name, source_key, reason, message, column_name, sqlstate, attempts,"
-            " to_char(first_seen, 'YYYY-MM-DD\"T\"HH24:MI:SS'), to_char(last_tried, 'YYYY-MM-DD\"T\"HH24:MI:SS'),"
+            " to_char(first_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+            " to_char(last_tried AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
             " row_data::text FROM syncd.reject WHERE source_name = %s AND table_name = coalesce(%s, table_name)"
             " ORDER BY first_seen, table_name, source_key",
             [source_name, table],

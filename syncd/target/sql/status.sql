@@ -1,5 +1,5 @@
 SELECT t.table_name, t.phase,
-       t.rows_applied + coalesce((SELECT sum(p.rows_applied) FROM syncd.checkpoint p
+       t.rows_applied + coalesce((SELECT sum(p.rows_applied)::bigint FROM syncd.checkpoint p
                                    WHERE p.source_name = t.source_name AND p.table_name = t.table_name AND p.part > 0), 0),
        t.mark,
        (SELECT count(*) FROM syncd.reject r WHERE r.source_name = t.source_name AND r.table_name = t.table_name),
