@@ -16,8 +16,9 @@ from syncd.model import Applied, PassReport, Phase, Refusal, TableReport
 from syncd.plan import Plan, TablePlan
 from syncd.source.render import row_data
 from syncd.target import reject
-from syncd.target.database import Connection, PostgresError, explain, is_row_fault, transaction
+from syncd.target.database import Connection, PostgresError, explain, is_row_fault, transaction, translated
 from syncd.target.stage import Stage
+from syncd.target.stall import guard
 from syncd.target.state import TABLE_PART, Checkpoint
 
 REPLAY_AT_MOST = 1000
@@ -69,8 +70,9 @@ class Catchup:
         began = time.monotonic()
         spool = Spool(self._sides.state_dir)
         try:
-            seen, readings = self._read(spool, thorough=thorough, observe=observe)
-            reports = self._write(readings, spool, stopping) if readings else ()
+            with translated(), guard(self.connection):
+                seen, readings = self._read(spool, thorough=thorough, observe=observe)
+                reports = self._write(readings, spool, stopping) if readings else ()
         finally:
             spool.close()
         self._seen = None if stopping() else seen

@@ -23,7 +23,8 @@ from syncd.source import snapshot
 from syncd.source.database import Database
 from syncd.target import catalog as target_catalog
 from syncd.target import ddl, reject
-from syncd.target.database import Connection, IntegrityError, transaction
+from syncd.target.database import Connection, IntegrityError, transaction, translated
+from syncd.target.stall import guard
 from syncd.target.state import TABLE_PART, Checkpoint
 
 _NO_FOREIGN_KEY = "foreign_key_not_created"
@@ -43,6 +44,12 @@ def load(sides: Sides, progress: Progress, stopping: Callable[[], bool] = lambda
     Raises StopError, or RetryError when PostgreSQL stayed away for five minutes.
     """
     began = time.monotonic()
+    with translated(), guard(sides.control):
+        reports = _load(sides, progress, stopping)
+    return PassReport(tuple(reports), time.monotonic() - began)
+
+
+def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> list[TableReport]:
     with sides.source.transaction() as connection:
         plan = sides.plan(connection)
     for error in plan.refused:
@@ -56,7 +63,7 @@ def load(sides: Sides, progress: Progress, stopping: Callable[[], bool] = lambda
         _discard(sides, origin)
     if not stopping():
         _end(sides, plan, wanted, progress)
-    return PassReport(tuple(reports), time.monotonic() - began)
+    return reports
 
 
 def _is_to_load(table: TablePlan, known: tuple[Checkpoint, ...]) -> bool:
@@ -106,7 +113,8 @@ def _load_tables(
 
     def finish(worker: Worker, table: str) -> None:
         if not (stopping() or ending.is_set()):
-            _finish_table(sides, worker.connection, loads[table])
+            with translated(), guard(worker.connection):
+                _finish_table(sides, worker.connection, loads[table])
 
     try:
         run_crew(workers, {name: Job(load.waits_for, load.parts) for name, load in loads.items()}, copy, finish)

@@ -117,6 +117,10 @@ def _pin(connection: Connection, target: Target) -> None:
         "statement_timeout": "0",
         "lock_timeout": "60s",
         "idle_in_transaction_session_timeout": "120s",
+        # The server notices within a minute that we vanished from the network, and gives our lock to the next.
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
         "client_min_messages": "warning",
     }
     if connection.info.server_version >= 140000:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from syncd.errors import LockHeldError
 from syncd.target.database import Connection, translated
+from syncd.target.stall import guard
 
 CHANNEL = "syncd_lend"
 SECOND_DAEMON_SECONDS = 5.0
@@ -59,7 +60,7 @@ class Lock:
         )
 
     def _try(self) -> bool:
-        with translated():
+        with translated(), guard(self.connection):
             return bool(self.connection.execute("SELECT pg_try_advisory_lock(%s)", [self._key]).fetchall()[0][0])
 
     def is_held(self) -> bool:
@@ -80,7 +81,7 @@ class Lock:
 
     def asked_for(self) -> bool:
         """Whether a command asked for this source's lock since the last call; also proof that the session lives."""
-        with translated():
+        with translated(), guard(self.connection):
             self.connection.execute("SELECT 1")
             return any(note.payload == self.source_name for note in self.connection.notifies(timeout=0))
 

@@ -102,6 +102,11 @@ class Proxy:
         """Forward again, beginning with what was held back."""
         self._flowing.set()
 
+    @property
+    def was_cut(self) -> bool:
+        """Whether the cut that was asked for has happened."""
+        return self._was_cut.is_set()
+
     def wait_until_cut(self, seconds: float = 30) -> None:
         """Wait until the cut that was asked for has happened."""
         assert self._was_cut.wait(seconds), f"nothing was cut in {seconds} s"

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ class Trading:
     def stop(self) -> dict[str, Any]:
         """Let it end, and close the file; what it has done."""
         self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> dict[str, Any]:
+        """Wait until its time is over; what it has done."""
         *_, last = self._said()
         assert self._process.wait(30) == 0
         return last
@@ -58,7 +63,7 @@ class Scene:
 
     def configure(self, *, through: str = "", **settings: str | float) -> None:
         """Write the INI file; `settings` are keys of [sync], `through` a way to the target by a detour."""
-        lines = [f"{name} = {value}" for name, value in settings.items()]
+        lines = [f"{name} = {value}" for name, value in ({"state_dir": self.state_dir} | settings).items()]
         sections = ("[source]", f"path = {self.source}", "[target]", f"dsn = {through or self.dsn}", "[sync]", *lines)
         self.config.write_text("\n".join((*sections, "")))
 
@@ -101,6 +106,17 @@ class Scene:
     def assert_equal(self) -> None:
         """Nothing lost and nothing doubled; call it when nobody writes any longer."""
         assert_every_row_is_equal(self.source, self.dsn)
+
+    def wait_until_equal(self, seconds: float = 60) -> None:
+        """Wait until a daemon has brought all of a source that nobody writes to any longer."""
+        wait_until(lambda: self.is_loaded, "every table loaded", seconds)
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.assert_equal()
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
 
 
 class MakeScene(Protocol):
