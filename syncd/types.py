@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from syncd.model import Affinity
 
 LARGEST_DOUBLE = "1.7976931348623157e308"
-EXACT_DOUBLE = 2**53
 _SCALE_BY_DIVISION = 9
 
 _DATE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
@@ -103,7 +102,27 @@ def _plain(expression: str) -> str:
 
 
 def _other(e: str, affinity: Affinity, _: TargetType) -> Rendering:
-    return _quoted(e, _blob_or_infinite(e, affinity), may_hold_text=True)
+    return _as_text(e, affinity, _blob_or_infinite(e, affinity))
+
+
+def _as_text(e: str, affinity: Affinity, suspect: str) -> Rendering:
+    """A field that is the value's text; `quote()` loses the sign of a negative zero."""
+    if affinity != "BLOB":
+        return _quoted(e, suspect, may_hold_text=True)
+    zero = _negative_zero(e)
+    return Rendering(
+        f"quote({e})", f"({suspect} OR {zero})", f"iif({zero},'-0.0',quote({e}))", suspect, may_hold_text=True
+    )
+
+
+def _negative_zero(e: str) -> str:
+    """True for -0.0, which only columns without a declared type hold: others store it as 0.0 or 0."""
+    return f"CASE WHEN {e}=0 AND typeof({e})='real' THEN atan2({e},-1)<0 ELSE 0 END"
+
+
+def _is_text_or_blob(e: str) -> str:
+    """By storage class alone: without the plus SQLite compares text that looks like a number as that number."""
+    return f"+{e}>=''"
 
 
 def _blob_or_infinite(e: str, affinity: Affinity) -> str:
@@ -121,17 +140,42 @@ def _text(e: str, affinity: Affinity, target: TargetType) -> Rendering:
     if target.modifiers:
         suspect = f"({suspect} OR length({e})>{target.modifiers[0]})"
     if target.base in ("character", "bpchar"):
-        suspect = f"({suspect} OR rtrim({e},' ')<>{e})"
-    return _quoted(e, suspect, may_hold_text=True)
+        suspect = f"({suspect} OR rtrim({e},' ')<>{e} COLLATE BINARY)"
+    return _as_text(e, affinity, suspect)
+
+
+def _short_name(e: str, affinity: Affinity, target: TargetType) -> Rendering:
+    """PostgreSQL cuts what is too long for these types of its own catalogue."""
+    most = 63 if target.base == "name" else 1
+    return _as_text(e, affinity, f"({_blob_or_infinite(e, affinity)} OR length(CAST({e} AS BLOB))>{most})")
+
+
+def _json(e: str, affinity: Affinity, _: TargetType) -> Rendering:
+    """jsonb keeps the last of two members with one key, so an object may not have them."""
+    twice = f"SELECT 1 FROM json_tree({e}) WHERE typeof(key)='text' GROUP BY parent, key HAVING count(*)>1"
+    doubled = f"CASE WHEN {e} GLOB '*:*:*' THEN iif(json_valid({e}),EXISTS ({twice}),1) ELSE 0 END"
+    return _as_text(e, affinity, f"({_blob_or_infinite(e, affinity)} OR {doubled})")
 
 
 def _integer(e: str, affinity: Affinity, _: TargetType) -> Rendering:
-    canonical = f"(typeof({e})='text' AND {e} IS CAST(CAST({e} AS INTEGER) AS TEXT))"
-    exact = f"(typeof({e})<>'integer' AND {e} IS NOT NULL AND NOT {canonical})"
-    if affinity != "INTEGER":
-        return _quoted(e, exact)
-    # Where no number is kept as text, comparing takes a third of the time of two calls of a function.
-    return Rendering(_plain(e), f"CAST({e} AS INTEGER)<>{e}", f"quote({e})", exact, may_hold_text=False)
+    whole = f"CAST({e} AS INTEGER)"
+    if affinity in ("INTEGER", "REAL"):
+        # Where no number is kept as text, comparing takes a third of the time of two calls of a function.
+        suspect = f"({whole}<>{e} OR {_is_text_or_blob(e)})"
+        careful = f"({suspect} AND NOT {_canonical_integer(e)})"
+        return Rendering(
+            _plain(whole), suspect, f"quote(iif(typeof({e})='text',{e},{whole}))", careful, may_hold_text=False
+        )
+    suspect = (
+        f"CASE typeof({e}) WHEN 'integer' THEN 0 WHEN 'null' THEN 0 WHEN 'real' THEN {whole}<>{e} "
+        f"ELSE NOT {_canonical_integer(e)} END"
+    )
+    return _quoted(f"iif(typeof({e})='real',{whole},{e})", suspect)
+
+
+def _canonical_integer(e: str) -> str:
+    """True for text that is an integer as SQLite would write it."""
+    return f"(typeof({e})='text' AND CAST(CAST({e} AS INTEGER) AS TEXT)=+{e} COLLATE BINARY)"
 
 
 def _number(e: str, affinity: Affinity, further: str, text_further: str) -> tuple[str, bool]:
@@ -139,16 +183,30 @@ def _number(e: str, affinity: Affinity, further: str, text_further: str) -> tupl
     number = f"({_finite(e)} IS 0{further})"
     if affinity not in ("TEXT", "BLOB"):
         return number, False
-    text = f"({e}='' OR {e} GLOB '*[^0-9.eE+-]*' OR {e} GLOB '0[0-9]*' OR {e} GLOB '-0[0-9]*'{text_further})"
+    odd = (f"{e} GLOB '{pattern}'" for pattern in ("*[^0-9.eE+-]*", "+*", "0[0-9]*", "-0[0-9]*"))
+    text = f"({e}='' OR {' OR '.join(odd)}{text_further})"
     return f"CASE typeof({e}) WHEN 'text' THEN {text} ELSE {number} END", True
 
 
 def _double(e: str, affinity: Affinity, _: TargetType) -> Rendering:
-    wide = "" if affinity == "REAL" else f" OR (typeof({e})='integer' AND abs({e}/2)>{EXACT_DOUBLE // 2})"
-    suspect, text = _number(e, affinity, wide, f" OR length({e})>17")
+    return _floating(e, affinity, integers=2**53, digits=15)
+
+
+def _single(e: str, affinity: Affinity, _: TargetType) -> Rendering:
+    """A column of this type was there before: its own precision rounds fractions, but no integer."""
+    return _floating(e, affinity, integers=2**24, digits=6)
+
+
+def _floating(e: str, affinity: Affinity, *, integers: int, digits: int) -> Rendering:
+    """Exact are integers up to `integers` and text of up to `digits` digits, for any sign, point and small exponent."""
+    wide = "" if affinity == "REAL" else f" OR (typeof({e})='integer' AND {e} NOT BETWEEN -{integers} AND {integers})"
+    long = f" OR length({e})>{digits} OR {e} GLOB '*[eE]*[0-9][0-9][0-9]*'"
+    suspect, text = _number(e, affinity, wide, long)
     infinite = f"(typeof({e})='real' AND NOT {_finite(e)})"
-    field = f"CASE WHEN {infinite} THEN iif({e}>0,'Infinity','-Infinity') ELSE quote({e}) END"
-    return Rendering(f"quote({e})", suspect, field, f"({suspect} AND NOT {infinite})", text)
+    zero = _negative_zero(e) if affinity == "BLOB" else "0"
+    field = f"CASE WHEN {infinite} THEN iif({e}>0,'Infinity','-Infinity') WHEN {zero} THEN '-0.0' ELSE quote({e}) END"
+    any_zero = f"({suspect} OR {zero})" if affinity == "BLOB" else suspect
+    return Rendering(f"quote({e})", any_zero, field, f"({suspect} AND NOT {infinite})", text)
 
 
 def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
@@ -161,7 +219,8 @@ def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
     exact, text = _number(e, affinity, further, digits)
     if text or scale > _SCALE_BY_DIVISION:
         return _quoted(e, exact, may_hold_text=text)
-    return Rendering(f"quote({e})", _not_a_decimal(e, scale), f"quote({e})", exact, may_hold_text=False)
+    suspect = f"({_not_a_decimal(e, scale)} OR {_is_text_or_blob(e)})"
+    return Rendering(f"quote({e})", suspect, f"quote({e})", exact, may_hold_text=False)
 
 
 def _not_a_decimal(e: str, scale: int) -> str:
@@ -181,7 +240,7 @@ def _boolean(e: str, _: Affinity, __: TargetType) -> Rendering:
 
 def _date(e: str, _: Affinity, __: TargetType) -> Rendering:
     midnight = f"({e} GLOB '{_DATE}[ T]00:00:00' OR {e} GLOB '{_DATE}[ T]00:00')"
-    suspect = f"({e} NOT GLOB '{_DATE}')"
+    suspect = f"({e} NOT GLOB '{_DATE}' OR {e}>=x'')"
     field = f"quote(iif({midnight},substr({e},1,10),{e}))"
     return Rendering(_plain(e), suspect, field, f"({suspect} AND NOT {midnight})", may_hold_text=True)
 
@@ -200,7 +259,7 @@ def _moment_forms(e: str) -> str:
 
 
 def _timestamp(e: str, _: Affinity, __: TargetType) -> Rendering:
-    suspect = f"NOT ({_common_moment(e)} OR {_moment_forms(e)})"
+    suspect = f"({e}>=x'' OR NOT ({_common_moment(e)} OR {_moment_forms(e)}))"
     return Rendering(_plain(e), suspect, f"quote({e})", suspect, may_hold_text=True)
 
 
@@ -217,13 +276,13 @@ def _timestamptz(e: str, _: Affinity, __: TargetType) -> Rendering:
         f"CASE WHEN substr({e},-1) IN ('Z','z') THEN substr({e},1,length({e})-1) "
         f"WHEN {offset} THEN substr({e},1,length({e})-6) WHEN {hours} THEN substr({e},1,length({e})-3) ELSE {e} END"
     )
-    suspect = f"NOT ({_common_moment(e)} OR {_moment_forms(f'({local})')})"
+    suspect = f"({e}>=x'' OR NOT ({_common_moment(e)} OR {_moment_forms(f'({local})')}))"
     return Rendering(_plain(e), suspect, f"quote({e})", suspect, may_hold_text=True)
 
 
 def _time(e: str, _: Affinity, __: TargetType) -> Rendering:
     good = f"(({e} GLOB '{_SECOND}*' AND {_fraction(e, 9)}) OR {e} GLOB '{_MINUTE}') AND substr({e},1,2)<'24'"
-    return _quoted(e, f"(NOT ({good}))", may_hold_text=True)
+    return _quoted(e, f"({e}>=x'' OR NOT ({good}))", may_hold_text=True)
 
 
 def _bytes(e: str, _: Affinity, __: TargetType) -> Rendering:
@@ -233,7 +292,8 @@ def _bytes(e: str, _: Affinity, __: TargetType) -> Rendering:
 
 
 def _uuid(e: str, _: Affinity, __: TargetType) -> Rendering:
-    return _quoted(e, f"(typeof({e}) NOT IN ('text','null') OR length({e})<>36)", may_hold_text=True)
+    form = "-".join("[0-9a-fA-F]" * digits for digits in (8, 4, 4, 4, 12))
+    return _quoted(e, f"({e}>=x'' OR {e} NOT GLOB '{form}')", may_hold_text=True)
 
 
 _RENDERERS = {
@@ -242,11 +302,14 @@ _RENDERERS = {
     "character": _text,
     "bpchar": _text,
     "citext": _text,
+    "name": _short_name,
+    '"char"': _short_name,
+    "jsonb": _json,
     "smallint": _integer,
     "integer": _integer,
     "bigint": _integer,
     "double precision": _double,
-    "real": _double,
+    "real": _single,
     "numeric": _decimal,
     "boolean": _boolean,
     "date": _date,
