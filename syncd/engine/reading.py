@@ -54,6 +54,8 @@ def read_table(
         _check(plan, known, classes)
     except TableError as error:
         return TableReading(plan, known.mark, error=error)
+    # Nobody comes back to the rows at a date that the mark leaves behind.
+    ties = ties or until.moment != known.mark.moment
     wanted = list(ranges.beyond(plan, known.mark, until, ties=ties))
     wanted += [ranges.of_keys(plan, part) for part in _chunks(again)]
     batches = tuple(spool.add(batch) for rows in wanted for batch in renderer.batches(rows, keyed=True))
