@@ -15,7 +15,10 @@ from syncd.types import Rendering, rendering
 
 _NEWLINE = "char(10)"
 _NUL = "char(0)"
-_KEYS_AT_ONCE = 500
+_KEYS_AT_ONCE = 100
+_SHOWN_BYTES = 2**20
+"""Of a value in a reject's row: a reject is for people, the row itself is read from the source again."""
+_ENCODINGS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 
 class Renderer:
@@ -66,6 +69,11 @@ class Renderer:
                 if limit == 1:
                     return self._render_huge(rows)
                 self._at_once = limit = max(1, limit // 4)
+            except UnicodeDecodeError:
+                # A UTF-16 database may hold half a surrogate pair, and then no row of the batch can be read.
+                if limit == 1:
+                    return self._refuse_unreadable(rows)
+                limit = max(1, limit // 4)
 
     def _render(self, rows: Range, limit: int, *, keyed: bool) -> Batch | None:
         line = self._keyed if keyed else self._plain
@@ -133,6 +141,20 @@ class Renderer:
         finally:
             self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
 
+    def _refuse_unreadable(self, rows: Range) -> Batch:
+        """The batch of a single row that holds text which is no Unicode."""
+        key, place = query(self.connection, *self._select(f"{self._source_key} AS key", rows, 1))[0]
+        column = next((c.name for c in self.plan.columns if not self._is_readable(c, rows)), "")
+        refusal = Refusal(key, "encoding", "text that is not valid UTF-16", column)
+        return Batch(b"", 0, 1, str(place), (refusal,), keyed=True)
+
+    def _is_readable(self, column: ColumnPlan, rows: Range) -> bool:
+        try:
+            query(self.connection, *self._select(f"{column.expression} AS value", rows, 1))
+        except UnicodeDecodeError:
+            return False
+        return True
+
     def keys(self, rows: Range) -> frozenset[str]:
         """The source keys of a range."""
         statement = f"SELECT {self._source_key} FROM {identifier(self.plan.source.name)} WHERE {rows.where}"
@@ -174,32 +196,44 @@ def _verdict(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
 
 
 def row_data(connection: apsw.Connection, plan: TablePlan, keys: Iterable[str]) -> Mapping[str, str]:
-    """The source's columns of these rows as JSON, by source key: for people."""
+    """The source's columns of these rows as JSON, by source key: for people, so long values are cut."""
     wanted, found = list(keys), {}
-    columns = [identifier(column.name) for column in plan.source.columns]
-    shown = ", ".join(f"typeof({e}), iif(typeof({e})='text',hex({e}),{e})" for e in columns)
-    for start in range(0, len(wanted), _KEYS_AT_ONCE):
-        rows = ranges.of_keys(plan, wanted[start : start + _KEYS_AT_ONCE])
-        statement = f"SELECT {ranges.source_key(plan)}, {shown} FROM {identifier(plan.source.name)} WHERE {rows.where}"
-        for key, *values in query(connection, statement):
-            pairs = zip(plan.source.columns, values[::2], values[1::2], strict=True)
-            readable = {column.name: _readable(kind, value) for column, kind, value in pairs}
-            found[key] = json.dumps(readable, ensure_ascii=False)
+    encoding = _ENCODINGS[str(connection.pragma("encoding"))]
+    names = [column.name for column in plan.source.columns]
+    shown = ", ".join(
+        f"CASE typeof({e}) WHEN 'text' THEN substr(CAST({e} AS BLOB),1,{_SHOWN_BYTES}) "
+        f"WHEN 'blob' THEN hex(substr({e},1,{_SHOWN_BYTES})) ELSE {e} END"
+        for e in map(identifier, names)
+    )
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
+    try:
+        for start in range(0, len(wanted), _KEYS_AT_ONCE):
+            rows = ranges.of_keys(plan, wanted[start : start + _KEYS_AT_ONCE])
+            of = identifier(plan.source.name)
+            statement = f"SELECT {ranges.source_key(plan)}, {shown} FROM {of} WHERE {rows.where}"
+            for key, *values in query(connection, statement):
+                readable = (_readable(value, encoding) for value in values)
+                found[key] = json.dumps(dict(zip(names, readable, strict=True)), ensure_ascii=False)
+    finally:
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
     return found
 
 
-def _readable(kind: str, value: object) -> object:
-    """JSON's own kinds as they are; blobs, and text that PostgreSQL's jsonb cannot hold, as `{"hex": ...}`."""
-    if isinstance(value, bytes):
-        return {"hex": value.hex()}
+def _readable(value: object, encoding: str) -> object:
+    """JSON's own kinds as they are; blobs, and text that PostgreSQL's jsonb cannot hold, as `{"hex": ...}`.
+
+    What comes as bytes is text, what comes as text is a blob in hexadecimal; `start` is what a cut text begins with.
+    """
+    if isinstance(value, str):
+        return {"hex": value.lower()}
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if kind != "text":
+    if not isinstance(value, bytes):
         return value
-    written = bytes.fromhex(str(value))
-    if b"\0" in written:
-        return {"hex": written.hex()}
+    if len(value) == _SHOWN_BYTES:
+        return {"start": value.decode(encoding, errors="replace").replace("\0", "\ufffd")}
     try:
-        return written.decode()
+        written = value.decode(encoding)
     except UnicodeDecodeError:
-        return {"hex": written.hex()}
+        return {"hex": value.hex()}
+    return {"hex": value.hex()} if "\0" in written else written

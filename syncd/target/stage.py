@@ -7,6 +7,7 @@ line costs 9 ms for one and does not end for half.
 
 import csv
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -135,7 +136,7 @@ class Stage:
         ).format(sql.Identifier(SOURCE_KEY), sql.Identifier(TARGET_KEY), stage)
 
     def _land_row_by_row(self, plan: TablePlan, payload: bytes, on_conflict: OnConflict, touched_for: str) -> Landed:
-        readable, refusals = _readable(payload)
+        readable, refusals = _readable(plan, payload)
         text = self._text_stage(plan)
         if readable:
             _copy(self.connection, sql.SQL("COPY {} FROM STDIN ({})").format(text, sql.SQL(_CSV)), readable)
@@ -290,15 +291,33 @@ def _differs(names: list[str], one: str, other: str) -> sql.Composed:
 
 
 def _row_by_row(schema: str, plan: TablePlan, text: sql.Identifier, on_conflict: OnConflict) -> sql.Composed:
-    values = sql.SQL(", ").join(
+    casts = [
         sql.SQL("CAST(r.{} AS {})").format(sql.Identifier(f"c{n}"), sql.SQL(_unlimited(column.type.name)))
         for n, column in enumerate(plan.columns)
+    ]
+    values = sql.SQL("VALUES ({})").format(sql.SQL(", ").join(casts))
+    # Assigning is what INSERT does with a value; the column at which it fails is the one that cannot hold its own.
+    variables = [(sql.Identifier(f"v{n}"), sql.SQL(column.type.name)) for n, column in enumerate(plan.columns)]
+    assignments = [
+        sql.SQL("tried := {}; {} := {};").format(sql.Literal(column.name), variable, cast)
+        for column, (variable, _), cast in zip(plan.columns, variables, casts, strict=True)
+    ]
+    return sql.SQL(_ROW_BY_ROW).format(
+        text=text,
+        upsert=_upsert(schema, plan, values, on_conflict),
+        key=sql.Identifier(SOURCE_KEY),
+        variables=sql.SQL(" ").join(sql.SQL("{} {};").format(name, type_) for name, type_ in variables),
+        assignments=sql.SQL("\n                    ").join(assignments),
+        table=sql.Literal(sql.Identifier(schema, plan.target).as_string()),
     )
-    upsert = _upsert(schema, plan, sql.SQL("VALUES ({})").format(values), on_conflict)
-    return sql.SQL(
-        """
+
+
+_ROW_BY_ROW = """
+#variable_conflict use_column
 DECLARE
-    r record; new boolean; inserted bigint := 0; updated bigint := 0; said text; state text; col text;
+    r record; new boolean; inserted bigint := 0; updated bigint := 0;
+    said text; more text; state text; col text; bound text; tried text;
+    {variables}
 BEGIN
     FOR r IN SELECT * FROM {text} ORDER BY ctid LOOP
         BEGIN
@@ -307,14 +326,27 @@ BEGIN
             inserted := inserted + (new IS TRUE)::int;
             updated := updated + (new IS FALSE)::int;
         EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
-            GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, state = RETURNED_SQLSTATE, col = COLUMN_NAME;
+            GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, more = PG_EXCEPTION_DETAIL, state = RETURNED_SQLSTATE,
+                col = COLUMN_NAME, bound = CONSTRAINT_NAME;
+            IF col = '' AND bound <> '' THEN
+                SELECT coalesce(string_agg(a.attname, ', ' ORDER BY k.place), '') INTO col
+                  FROM pg_constraint c CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k(attnum, place)
+                  JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+                 WHERE c.conrelid = {table}::regclass AND c.conname = bound;
+            ELSIF col = '' THEN
+                BEGIN
+                    {assignments}
+                EXCEPTION WHEN OTHERS THEN
+                    col := tried;
+                END;
+            END IF;
+            said := said || CASE WHEN state IN ('23503', '23505') AND more <> '' THEN ': ' || more ELSE '' END;
             INSERT INTO pg_temp.syncd_refused VALUES (r.{key}, state, said, col);
         END;
     END LOOP;
     INSERT INTO pg_temp.syncd_counted VALUES (inserted, updated);
 END
 """
-    ).format(text=text, upsert=upsert, key=sql.Identifier(SOURCE_KEY))
 
 
 def _unlimited(type_name: str) -> str:
@@ -327,18 +359,27 @@ def _is_about_rows(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.errors.DataError | psycopg.errors.IntegrityError) or error.sqlstate == "21000"
 
 
-def _readable(payload: bytes) -> tuple[bytes, list[Refusal]]:
+def _readable(plan: TablePlan, payload: bytes) -> tuple[bytes, list[Refusal]]:
     """The lines that are valid UTF-8, and refusals for the others."""
     good, refusals = [], []
     for line in _lines(payload):
         try:
             line.decode()
-        except UnicodeDecodeError:
-            fields = next(csv.reader([line.decode(errors="replace")], quotechar="'", strict=True))
-            refusals.append(Refusal(fields[-2], "encoding", "text that is not valid UTF-8", sqlstate="22021"))
+        except UnicodeDecodeError as error:
+            # The fields before the odd byte are read as they are; what stands behind it need not be.
+            position = len(_fields(line[: error.start].decode())) - 1
+            key = _fields(line.decode(errors="replace"))[-2]
+            column = plan.columns[position].name
+            refusals.append(Refusal(key, "encoding", "text that is not valid UTF-8", column, sqlstate="22021"))
         else:
             good.append(line)
     return b"\n".join(good), refusals
+
+
+def _fields(line: str) -> list[str]:
+    """The fields of a CSV line, which may end within one."""
+    csv.field_size_limit(sys.maxsize)
+    return next(csv.reader([line], quotechar="'"))
 
 
 def _lines(payload: bytes) -> Iterator[bytes]:
