@@ -1,0 +1,187 @@
+"""Exact or rejected, never altered: every kind of value into every type, by each of the three ways."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.moving import Move
+from tests.plugins.postgres import Server, new_database
+from tests.plugins.values import ALL, Stored, holds, is_number
+
+DECLARED = (
+    "", "ANY", "INTEGER", "INT", "BIGINT", "SMALLINT", "TEXT", "VARCHAR(3)", "CHAR(5)", "CLOB", "BLOB", "REAL",
+    "DOUBLE PRECISION", "FLOAT", "NUMERIC", "DECIMAL(10,2)", "DECIMAL(30,15)", "NUMERIC(5)", "BOOLEAN", "DATE",
+    "DATETIME", "TIMESTAMP", "TIMESTAMPTZ", "TIME", "JSON", "UUID", "STRING",
+)  # fmt: skip
+"""Declared types of tables that syncd creates."""
+
+_NUMBERS = ("", "TEXT", "NUMERIC", "INTEGER", "REAL")
+EXISTING = {
+    **dict.fromkeys(("text", "varchar(3)", "char(5)", "name", '"char"', "json"), ("", "TEXT")),
+    **dict.fromkeys(("bigint", "double precision", "numeric"), _NUMBERS),
+    **dict.fromkeys(("smallint", "integer", "real", "numeric(10,2)", "numeric(5,-2)"), ("", "REAL")),
+    **dict.fromkeys(
+        ("varchar", "boolean", "date", "timestamp", "timestamptz", "time", "uuid", "jsonb", "bytea"), ("",)
+    ),
+    **dict.fromkeys(("timestamp(0)", "timestamp(3)", "time(0)"), ("TEXT",)),
+}
+"""Types of tables that are there before, each with the affinities of SQLite in which rendering differs."""
+
+WAYS = ("straight", "plain", "stage", "pass")
+"""Copied into an empty table; the same without the values that were refused; into a table with a row; by a pass."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The column `v` of a source table of that name, and its type in the target."""
+
+    table: str
+    declared: str
+    existing: str = ""
+
+
+COLUMNS = [
+    *(Column(f"created {declared}", declared) for declared in DECLARED),
+    *(
+        Column(f"{type_} of {a or 'BLOB'} affinity", a, type_)
+        for type_, affinities in EXISTING.items()
+        for a in affinities
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What became of the values of one column, by their place in ALL."""
+
+    type_name: str
+    existing: bool
+    stored: Mapping[int, tuple[str, Stored]]
+    shown: Mapping[int, str | None]
+    refused: frozenset[int]
+
+    @property
+    def altered(self) -> dict[str, str | None]:
+        """The values that landed as something else."""
+        return {ALL[key]: shown for key, shown in self.shown.items() if not self._holds(key)}
+
+    def _holds(self, key: int) -> bool:
+        kind, value = self.stored[key]
+        shown = self.shown[key]
+        if self.scale_is_ours and shown is not None:
+            return is_number(shown, value, kind)
+        return holds(self.type_name, value, kind, shown)
+
+    @property
+    def scale_is_ours(self) -> bool:
+        """An existing column's own scale may round, that of a column which syncd makes may not."""
+        return not self.existing and self.type_name.startswith("numeric(")
+
+    @property
+    def unaccounted(self) -> set[str]:
+        """The values that neither landed nor were refused, or both."""
+        return {ALL[key] for key in self.stored if (key in self.shown) == (key in self.refused)}
+
+
+class Trial:
+    """All columns and values at once, sent by one of the ways."""
+
+    def __init__(self, way: str, dsn: str, folder: Path, left_out: Mapping[str, frozenset[int]]) -> None:
+        self.move = Move(folder / "app.db", dsn, folder)
+        columns = [c for c in COLUMNS if way != "stage" or c.existing]
+        for column in columns:
+            if column.existing:
+                self.move.execute(f"CREATE TABLE {_quoted(column.table)} (id bigint PRIMARY KEY, v {column.existing})")
+                if way == "stage":
+                    self.move.execute(f"INSERT INTO {_quoted(column.table)} VALUES (-1, NULL)")
+        self.move.write(
+            "".join(f"CREATE TABLE {_quoted(c.table)} (id INTEGER PRIMARY KEY, v {c.declared});" for c in columns)
+        )
+        if way == "pass":
+            self.move.load()
+        self._insert(columns, left_out)
+        if way == "pass":
+            self.move.catch_up()
+        else:
+            self.move.load()
+        rejects = self.move.rejects()
+        self.refused = {c.table: frozenset(int(r.source_key) for r in rejects if r.table == c.table) for c in columns}
+        self.arrived = {c.table: self._look(c) for c in columns}
+
+    def _insert(self, columns: list[Column], left_out: Mapping[str, frozenset[int]]) -> None:
+        script = [
+            "CREATE TEMP TABLE v (id, v);",
+            *(f"INSERT INTO temp.v VALUES ({n}, {e});" for n, e in enumerate(ALL)),
+        ]
+        for column in columns:
+            keys = ",".join(map(str, left_out.get(column.table, ())))
+            script.append(f"INSERT INTO {_quoted(column.table)} SELECT * FROM temp.v WHERE id NOT IN ({keys});")
+        self.move.write("BEGIN;" + "".join(script) + "COMMIT;")
+
+    def _look(self, column: Column) -> Arrived:
+        table = _quoted(column.table)
+        (type_name,) = self.move.query(
+            "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"
+            f" WHERE attrelid = '{table}'::regclass AND attname = 'v'"
+        )[0]
+        stored = {
+            key: (kind.decode(), value) for key, kind, value in self.move.read(f"SELECT id, typeof(v), v FROM {table}")
+        }
+        shown = dict(self.move.query(f"SELECT id, v::text FROM {table} WHERE id >= 0"))
+        return Arrived(type_name, bool(column.existing), stored, shown, self.refused[column.table])
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@pytest.fixture(scope="module")
+def trials(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Trial]]:
+    done: dict[str, Trial] = {}
+    with ExitStack() as stack:
+        for way in WAYS:
+            left_out = done["straight"].refused if way == "plain" else {}
+            done[way] = Trial(way, stack.enter_context(new_database(server)), tmp_path_factory.mktemp(way), left_out)
+        yield done
+
+
+EACH = [
+    pytest.param(way, c.table, id=f"{way}-{c.table}") for way in WAYS for c in COLUMNS if way != "stage" or c.existing
+]
+
+
+@pytest.mark.parametrize(("way", "table"), EACH)
+def test_no_value_is_altered(trials: Mapping[str, Trial], way: str, table: str) -> None:
+    assert trials[way].arrived[table].altered == {}
+
+
+@pytest.mark.parametrize(("way", "table"), EACH)
+def test_every_value_lands_or_is_refused(trials: Mapping[str, Trial], way: str, table: str) -> None:
+    assert trials[way].arrived[table].unaccounted == set()
+
+
+def test_what_landed_lands_without_its_bad_neighbours(trials: Mapping[str, Trial]) -> None:
+    assert {table: keys for table, keys in trials["plain"].refused.items() if keys} == {}
+
+
+@pytest.mark.parametrize("way", ["stage", "pass"])
+def test_each_way_refuses_the_same(trials: Mapping[str, Trial], way: str) -> None:
+    differ = {
+        table: {ALL[key] for key in keys ^ trials["straight"].refused[table]}
+        for table, keys in trials[way].refused.items()
+        if keys != trials["straight"].refused[table]
+    }
+    assert differ == {}
+
+
+@pytest.mark.parametrize("way", ["straight", "stage", "pass"])
+def test_each_refusal_names_column_reason_and_readable_row(trials: Mapping[str, Trial], way: str) -> None:
+    nameless = [
+        (r.table, ALL[int(r.source_key)], r)
+        for r in trials[way].move.rejects()
+        if not (r.column == "v" and r.reason and r.message and r.row_data and r.row_data.startswith("{"))
+    ]
+    assert nameless == []
