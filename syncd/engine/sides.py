@@ -11,7 +11,7 @@ import apsw
 
 from syncd import plan as planning
 from syncd.config import Config
-from syncd.errors import UsageError
+from syncd.errors import SourceError, UsageError
 from syncd.model import Catalog, Table, digest
 from syncd.plan import AUTO_DATE_ROWS, Plan
 from syncd.quoting import identifier
@@ -61,6 +61,11 @@ class Sides:
     def plan(self, connection: apsw.Connection) -> Plan:
         """Plan every table from both catalogues; call it in a transaction of the source."""
         catalog = source_catalog.read(connection)
+        if not catalog.tables:
+            # SQLite takes an empty file, such as one made by a mistyped path, for a database without tables.
+            raise SourceError(
+                "the source holds no table", where=str(self.source.path), advice="Check the path of the source"
+            )
         ours = frozenset(name for name, checkpoint in self.checkpoints().items() if checkpoint.created)
         targets = target_catalog.read(self.control, self.schema)
         return planning.make(catalog, targets, self.config, lambda t, c: usable_date(connection, t, c), ours)

@@ -16,13 +16,20 @@ import pytest
 class Syncd:
     """A running `syncd`."""
 
-    def __init__(self, arguments: tuple[str | Path, ...], folder: Path, name: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: tuple[str | Path, ...],
+        folder: Path,
+        name: str,
+        environment: dict[str, str],
+        prefix: tuple[str, ...] = (),
+    ) -> None:
         self.arguments = arguments
         self._out, self._err = folder / f"{name}.stdout", folder / f"{name}.stderr"
         # Files, not pipes: a full pipe would stop the program, and an embedded server would keep one open.
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "syncd", *arguments],
+                [*prefix, sys.executable, "-m", "syncd", *arguments],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -80,16 +87,22 @@ class RunSyncd(Protocol):
 
 
 class StartSyncd(Protocol):
-    def __call__(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Syncd: ...
+    def __call__(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
+    ) -> Syncd: ...
 
 
 @pytest.fixture
 def start_syncd(tmp_path: Path) -> Iterator[StartSyncd]:
-    """Start `syncd` in the test's folder; its state is there too. What still runs after the test is killed."""
+    """Start `syncd` in the test's folder; its state is there too. What still runs after the test is killed.
+
+    `prefix` is a program that starts it in another way.
+    """
     started: list[Syncd] = []
 
-    def start(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Syncd:
-        started.append(Syncd(arguments, tmp_path, f"syncd-{len(started)}", _environment(tmp_path, env or {})))
+    def start(*arguments: str | Path, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Syncd:
+        environment = _environment(tmp_path, env or {})
+        started.append(Syncd(arguments, tmp_path, f"syncd-{len(started)}", environment, prefix))
         return started[-1]
 
     yield start

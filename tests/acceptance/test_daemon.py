@@ -1,0 +1,131 @@
+"""Signals to the daemon and to a load, and what a crash leaves on the disk."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
+from tests.plugins.patience import wait_until
+from tests.plugins.scene import MakeScene, Scene
+
+QUICKLY = 5.0
+TERMINATED = 143
+
+
+@pytest.fixture
+def scene(database: str, make_scene: MakeScene) -> Scene:
+    return make_scene(database, rows=3000, batch_rows=5, interval="100ms")
+
+
+@pytest.fixture
+def daemon(scene: Scene, start_syncd: StartSyncd) -> Syncd:
+    """A daemon that has loaded everything."""
+    started = start_syncd("run", "-c", scene.config)
+    wait_until(lambda: scene.is_loaded, "loaded")
+    return started
+
+
+def test_sigterm_ends_a_daemon_in_its_load_and_the_next_goes_on(scene: Scene, start_syncd: StartSyncd) -> None:
+    daemon = start_syncd("run", "-c", scene.config)
+    scene.wait_until_applied()
+    assert daemon.terminate(QUICKLY) == 0
+    assert not scene.is_loaded
+    daemon = start_syncd("run", "-c", scene.config)
+    scene.wait_until_equal()
+    assert daemon.terminate(QUICKLY) == 0
+
+
+def test_sigterm_ends_a_load_and_the_next_goes_on(scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd) -> None:
+    load = start_syncd("load", "-c", scene.config)
+    scene.wait_until_applied()
+    assert load.terminate(QUICKLY) == TERMINATED
+    assert not scene.is_loaded
+    assert run_syncd("load", "-c", scene.config).returncode == 0
+    scene.assert_equal()
+
+
+def test_sigterm_ends_a_daemon_that_waits_for_its_server(make_scene: MakeScene, start_syncd: StartSyncd) -> None:
+    nowhere = make_scene("host=127.0.0.1 port=1 dbname=nowhere user=nobody")
+    daemon = start_syncd("run", "-c", nowhere.config)
+    daemon.wait_for("event=waiting")
+    assert daemon.terminate(QUICKLY) == 0
+
+
+def test_sighup_reads_a_changed_interval(scene: Scene, start_syncd: StartSyncd) -> None:
+    scene.configure(interval="1h", watch="no")
+    daemon = start_syncd("run", "-c", scene.config)
+    wait_until(lambda: scene.is_loaded, "loaded")
+    scene.trade("--seconds", "0.3").wait()
+    scene.configure(interval="100ms", watch="no")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("event=reloaded")
+    scene.trade("--seconds", "0.3").wait()
+    scene.wait_until_equal()
+    assert daemon.terminate(QUICKLY) == 0
+
+
+def test_a_wrong_configuration_is_reported_and_the_old_one_stays(scene: Scene, daemon: Syncd) -> None:
+    scene.configure(interval="sometimes")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("event=reload_failed")
+    assert "interval" in daemon.stderr
+    scene.trade("--seconds", "0.3").wait()
+    scene.wait_until_equal()
+    assert daemon.terminate(QUICKLY) == 0
+
+
+def test_what_a_crash_left_on_the_disk_is_removed(scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd) -> None:
+    load = start_syncd("load", "-c", scene.config)
+    scene.wait_until_applied()
+    load.kill9()
+    (snapshot,) = scene.state_dir.rglob("*.snapshot")
+    stale = snapshot.with_name("0123456789abcdef.snapshot")
+    shutil.copy(snapshot, stale)
+    stale.with_name(stale.name + "-journal").touch()
+    assert run_syncd("load", "-c", scene.config).returncode == 0
+    assert [path for path in scene.state_dir.rglob("*") if path.is_file()] == []
+    scene.assert_equal()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk: a full one cannot be tested")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_without_room_for_a_copy_the_live_file_is_loaded(
+    scene: Scene, small_disk: Path, start_syncd: StartSyncd
+) -> None:
+    trading = scene.trade()
+    daemon = start_syncd("run", "-c", scene.config, env={"SYNCD_STATE_DIR": str(small_disk)})
+    daemon.wait_for("event=no_room_for_snapshot")
+    scene.wait_until_applied(scene.applied)
+    trading.stop()
+    scene.wait_until_equal()
+    assert daemon.terminate(QUICKLY) == 0
+
+
+def test_a_disk_that_is_full_altogether_is_named(scene: Scene, small_disk: Path, run_syncd: RunSyncd) -> None:
+    with suppress(OSError), (small_disk / "rubbish").open("wb", buffering=0) as rubbish:
+        while True:
+            rubbish.write(bytes(4096))
+    ended = run_syncd("load", "-c", scene.config, env={"SYNCD_STATE_DIR": str(small_disk)})
+    assert ended.returncode in (0, 1)
+    assert "this should not happen" not in ended.stderr
+    assert str(small_disk) in ended.stderr
