@@ -11,7 +11,7 @@ import apsw
 
 from syncd import plan as planning
 from syncd.config import Config
-from syncd.errors import SourceError, UsageError
+from syncd.errors import RefusedError, SourceError, UsageError
 from syncd.model import Catalog, Table, digest
 from syncd.plan import AUTO_DATE_ROWS, Plan
 from syncd.quoting import identifier
@@ -148,7 +148,14 @@ def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
         state.forget_positions(control)
         state.record(control, "WARNING", "source_accepted", detail=str(sides.source.path))
     directory = state_home(sides.config) / digest(state.source_name, known.target_id)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RefusedError(
+            f"the directory for private files cannot be made: {error.strerror}",
+            where=str(directory),
+            advice="Set [sync] state_dir to a directory that may be written to",
+        ) from error
     named = frozenset(c.base_snapshot for c in state.checkpoints(control) if c.base_snapshot)
     snapshot.discard_others(directory, named)
     return directory

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from syncd.errors import StopError
 from syncd.model import Batch, Refusal
 
 IN_MEMORY = 64 * 2**20
@@ -29,11 +30,12 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self._file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(directory)))  # noqa: SIM115
+        self._directory = directory
         self._size = 0
         self.rows = 0
 
     def add(self, batch: Batch) -> Held:
-        """Keep a batch. Raises OSError where the disk is full."""
+        """Keep a batch. Raises StopError where the disk is full."""
         held = Held(
             self._size,
             len(batch.payload),
@@ -42,8 +44,15 @@ class Spool:
             batch.refusals,
             hashlib.sha256(batch.payload).digest(),
         )
-        self._file.seek(self._size)
-        self._file.write(batch.payload)
+        try:
+            self._file.seek(self._size)
+            self._file.write(batch.payload)
+        except OSError as error:
+            raise StopError(
+                f"what a pass has read cannot be kept: {error.strerror}",
+                where=str(self._directory),
+                advice="Free some space, or set [sync] state_dir to a disk with more",
+            ) from error
         self._size += len(batch.payload)
         self.rows += batch.rows
         return held

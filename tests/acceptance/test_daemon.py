@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from syncd.engine import spool
+from syncd.errors import StopError
+from syncd.model import Batch
 from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
 from tests.plugins.patience import wait_until
 from tests.plugins.scene import MakeScene, Scene
@@ -122,10 +125,30 @@ def test_without_room_for_a_copy_the_live_file_is_loaded(
 
 
 def test_a_disk_that_is_full_altogether_is_named(scene: Scene, small_disk: Path, run_syncd: RunSyncd) -> None:
-    with suppress(OSError), (small_disk / "rubbish").open("wb", buffering=0) as rubbish:
-        while True:
-            rubbish.write(bytes(4096))
+    fill(small_disk)
     ended = run_syncd("load", "-c", scene.config, env={"SYNCD_STATE_DIR": str(small_disk)})
     assert ended.returncode in (0, 1)
     assert "this should not happen" not in ended.stderr
     assert str(small_disk) in ended.stderr
+
+
+def test_a_pass_that_the_disk_cannot_hold_stops(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(small_disk)
+    monkeypatch.setattr(spool, "IN_MEMORY", 1)
+    kept = spool.Spool(small_disk)
+    with pytest.raises(StopError, match="No space left"):
+        kept.add(Batch(bytes(2**20), rows=1, read=1, last="1"))
+    kept.close()
+
+
+def test_a_state_directory_that_cannot_be_made_is_named(scene: Scene, tmp_path: Path, run_syncd: RunSyncd) -> None:
+    (tmp_path / "file").touch()
+    ended = run_syncd("load", "-c", scene.config, env={"SYNCD_STATE_DIR": str(tmp_path / "file" / "state")})
+    assert ended.returncode == 77
+    assert "the directory for private files cannot be made" in ended.stderr
+
+
+def fill(disk: Path) -> None:
+    with suppress(OSError), (disk / "rubbish").open("wb", buffering=0) as rubbish:
+        while True:
+            rubbish.write(bytes(4096))
