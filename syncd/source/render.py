@@ -80,11 +80,11 @@ class Renderer:
         inner, parameters = self._select(f"{line} AS line, {self._suspect} AS suspect", rows, limit)
         lines = self._bytes(f"group_concat(line,{_NEWLINE})")
         if _single_number(rows, self.plan):
-            outer = f"SELECT {lines}, count(*), max(place), total(suspect) FROM ({inner})"
+            outer = f"SELECT {lines}, count(*), max(place), count(suspect) FROM ({inner})"
         else:
             # Beside a lone max(n) a bare column is that of the row with the maximum: https://sqlite.org/quirks.html
             numbered = f"SELECT *, row_number() OVER () AS n FROM ({inner})"
-            outer = f"SELECT {lines}, count(*), place, total(suspect), max(n) FROM ({numbered})"
+            outer = f"SELECT {lines}, count(*), place, count(suspect), max(n) FROM ({numbered})"
         payload, count, last, suspects = query(self.connection, outer, parameters)[0][:4]
         if not count:
             return None
@@ -178,10 +178,14 @@ def _encoded(payload: bytes | str) -> bytes:
 
 
 def _any_suspect(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
-    """One condition for the whole row; NULL where it is not true and a value is NULL, which `total()` leaves out."""
+    """1 for a row with a suspect value, else NULL.
+
+    As the condition of a CASE it is jumped through; as a value SQLite would compute each part of it: 3.6 seconds
+    instead of 2.5 for 926,325 rows of ten columns.
+    """
     conditions = [f"({how.suspect})" for _, how in columns]
     conditions += [f"instr({column.expression},{_NUL})" for column, how in columns if how.may_hold_text]
-    return f"({' OR '.join(conditions)})"
+    return f"CASE WHEN {' OR '.join(conditions)} THEN 1 END"
 
 
 def _verdict(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
