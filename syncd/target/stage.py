@@ -42,7 +42,7 @@ class Stage:
         self.connection = connection
         self.schema = schema
         self._numbers: dict[str, int] = {}
-        self._merges: dict[tuple[str, OnConflict, bool], bytes] = {}
+        self._merges: dict[tuple[str, OnConflict, str], bytes] = {}
         self._used: set[str] = set()
 
     def prepare(self, plan: TablePlan) -> None:
@@ -102,18 +102,18 @@ class Stage:
             self.connection.execute(sql.SQL("DELETE FROM {}").format(self.name(plan)))
         self._used.add(plan.target)
         self.fill(plan, payload)
-        query = self._merge(plan, on_conflict, touched=bool(touched_for))
-        inserted, updated = self.connection.execute(
-            query, [touched_for, plan.name] if touched_for else None
-        ).fetchall()[0]
+        inserted, updated = self.connection.execute(self._merge(plan, on_conflict, touched_for)).fetchall()[0]
         return Landed(Applied(inserted=inserted, updated=updated))
 
-    def _merge(self, plan: TablePlan, on_conflict: OnConflict, *, touched: bool) -> bytes:
-        """The statement that merges the stage, composed once: composing it took as long as running it for one row."""
-        known = (plan.target, on_conflict, touched)
+    def _merge(self, plan: TablePlan, on_conflict: OnConflict, touched_for: str) -> bytes:
+        """The statement that merges the stage, composed once: composing it took as long as running it for one row.
+
+        It has no parameters: with them psycopg would take a `%` in a column's name for a placeholder.
+        """
+        known = (plan.target, on_conflict, touched_for)
         if known not in self._merges:
             source = sql.SQL("SELECT {} FROM {}").format(_names(plan), self.name(plan))
-            touch = self._touch(self.name(plan))
+            touch = self._touch(self.name(plan), touched_for, plan.name)
             self._merges[known] = (
                 sql.SQL(
                     "WITH merged AS ({} RETURNING xmax = 0 AS new){} "
@@ -121,19 +121,21 @@ class Stage:
                 )
                 .format(
                     _upsert(self.schema, plan, source, on_conflict),
-                    sql.SQL(", touched AS ({})").format(touch) if touched else sql.SQL(""),
+                    sql.SQL(", touched AS ({})").format(touch) if touched_for else sql.SQL(""),
                 )
                 .as_bytes(self.connection)
             )
         return self._merges[known]
 
     @staticmethod
-    def _touch(stage: sql.Identifier) -> sql.Composed:
+    def _touch(stage: sql.Identifier, source_name: str, table: str) -> sql.Composed:
         """Remember the keys on a stage, so that the next sweep reads them again."""
         return sql.SQL(
             "INSERT INTO syncd.touched (source_name, table_name, source_key, target_key)"
-            " SELECT %s, %s, {}, {} FROM {} ON CONFLICT DO NOTHING"
-        ).format(sql.Identifier(SOURCE_KEY), sql.Identifier(TARGET_KEY), stage)
+            " SELECT {}, {}, {}, {} FROM {} ON CONFLICT DO NOTHING"
+        ).format(
+            sql.Literal(source_name), sql.Literal(table), sql.Identifier(SOURCE_KEY), sql.Identifier(TARGET_KEY), stage
+        )
 
     def _land_row_by_row(self, plan: TablePlan, payload: bytes, on_conflict: OnConflict, touched_for: str) -> Landed:
         readable, refusals = _readable(plan, payload)
@@ -152,7 +154,7 @@ class Stage:
         self.connection.execute("DELETE FROM pg_temp.syncd_counted")
         self.connection.execute("DELETE FROM pg_temp.syncd_refused")
         if touched_for:
-            self.connection.execute(self._touch(text), [touched_for, plan.name])
+            self.connection.execute(self._touch(text, touched_for, plan.name))
         self.connection.execute(sql.SQL("DELETE FROM {}").format(text))
         refusals += [
             Refusal(key, _REASONS.get(state, "value"), said, column, state) for key, state, said, column in rows
