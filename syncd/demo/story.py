@@ -1,5 +1,7 @@
 """The story: make a market, load it, let it trade while syncd keeps up, and compare both sides in the end."""
 
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,9 +31,9 @@ IN_STEP_SECONDS = 5.0
 
 NEXT = """\
 Your own database next; the first command writes nothing:
-  syncd load --source app.db --dry-run
-  syncd run --source app.db --target postgresql://you@host/database
-  syncd verify --source app.db --target postgresql://you@host/database"""
+  {syncd} load --source app.db --dry-run
+  {syncd} run --source app.db --target postgresql://you@host/database
+  {syncd} verify --source app.db --target postgresql://you@host/database"""
 
 
 def run_demo(*, rows: int = 100_000, seconds: float = 10.0, rate: float = 50.0) -> int:
@@ -52,8 +54,16 @@ def run_demo(*, rows: int = 100_000, seconds: float = 10.0, rate: float = 50.0) 
             screen.say("stopped; nothing is left behind")
             return stop.exit_code
     screen.say()
-    screen.say(NEXT)
+    screen.say(NEXT.format(syncd=_program()))
     return EXIT_DIFFERENT if report.differences else 0
+
+
+def _program() -> str:
+    """How the user calls syncd from here."""
+    beside = Path(sys.executable).with_name("syncd")
+    if shutil.which("syncd") or not beside.exists():
+        return "syncd"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 @dataclass(frozen=True)
