@@ -203,7 +203,7 @@ class Catchup:
         """
         began = time.monotonic()
         plan, state, known = reading.plan, self._sides.state, self._known[reading.plan.name]
-        applied, refusals = Applied(), []
+        applied, refusals = Applied(), list(reading.duplicates)
         for held in reading.batches:
             land = self.stage.land if strict or reading.again else self.stage.land_all
             landed = land(plan, spool.payload(held), touched_for=state.source_name)
@@ -268,7 +268,7 @@ def _is_loaded(checkpoint: Checkpoint, among: Iterable[Checkpoint]) -> bool:
 def _pieces(reading: TableReading, known: Checkpoint) -> list[TableReading]:
     """A reading cut into one piece a batch; the last moves the mark and settles the keys that were read again."""
     first = [
-        replace(reading, batches=(held,), again=frozenset(), gone=frozenset(), reaches=known.mark)
+        replace(reading, batches=(held,), again=frozenset(), gone=frozenset(), duplicates=(), reaches=known.mark)
         for held in reading.batches[:-1]
     ]
     return [*first, replace(reading, batches=reading.batches[-1:])]

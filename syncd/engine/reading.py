@@ -8,10 +8,11 @@ import apsw
 
 from syncd.engine.spool import Held, Spool
 from syncd.errors import MarkError, SchemaError, TableError
-from syncd.model import Mark, Phase
+from syncd.model import Mark, Phase, Refusal
 from syncd.plan import Plan, TablePlan
-from syncd.source import ranges
+from syncd.source import duplicates, ranges
 from syncd.source.render import Renderer
+from syncd.target.stage import duplicate_key
 from syncd.target.state import Checkpoint
 
 MANY_TIES = 200
@@ -22,7 +23,8 @@ MANY_TIES = 200
 class TableReading:
     """What a pass read of one table: the batches, the mark that they reach, and the keys that were read again.
 
-    `gone` are those of the keys whose rows the source has no longer. `error` says why nothing was read.
+    `gone` are those of the keys whose rows the source has no longer. `duplicates` gave way to rows that were read, or
+    were read and gave way: they are refused. `error` says why nothing was read.
     """
 
     plan: TablePlan
@@ -30,6 +32,7 @@ class TableReading:
     batches: tuple[Held, ...] = ()
     again: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    duplicates: tuple[Refusal, ...] = ()
     error: TableError | None = None
 
     @property
@@ -39,7 +42,7 @@ class TableReading:
 
     def brings_news(self, known: Checkpoint, applied: bytes | None) -> bool:
         """Whether it holds more than what was applied last, the table standing at `known`."""
-        if self.again or self.error or self.reaches != known.mark or known.phase is Phase.STOPPED:
+        if self.again or self.duplicates or self.error or self.reaches != known.mark or known.phase is Phase.STOPPED:
             return True
         return bool(self.batches) and self.content != applied
 
@@ -58,9 +61,12 @@ def read_table(
     ties = ties or until.moment != known.mark.moment
     wanted = list(ranges.beyond(plan, known.mark, until, ties=ties))
     wanted += [ranges.of_keys(plan, part) for part in _chunks(again)]
+    losers = dict(pair for rows in wanted for pair in duplicates.among(connection, plan, rows))
+    wanted = [ranges.without(rows, plan, frozenset(losers)) for rows in wanted]
     batches = tuple(spool.add(batch) for rows in wanted for batch in renderer.batches(rows, keyed=True))
     there = frozenset[str]().union(*(renderer.keys(ranges.of_keys(plan, part)) for part in _chunks(again)))
-    return TableReading(plan, _reached(known.mark, until), batches, again, again - there)
+    refused = tuple(duplicate_key(loser, winner) for loser, winner in losers.items())
+    return TableReading(plan, _reached(known.mark, until), batches, again, again - there, refused)
 
 
 def _chunks(keys: frozenset[str], size: int = 500) -> list[list[str]]:

@@ -121,8 +121,11 @@ class TablePlan:
 
     @property
     def fingerprint(self) -> str:
-        """Names the table's definition and its mapping; another one means that either has changed."""
-        columns = [f"{c.name}={c.expression}:{c.type.name}" for c in self.columns]
+        """Names the table's definition and its mapping; another one means that either has changed.
+
+        The types of a table that was there before are its owner's, who may widen a column so that rejects can land.
+        """
+        columns = [f"{c.name}={c.expression}" + (f":{c.type.name}" if self.created else "") for c in self.columns]
         return digest(self.source.sql, self.target, *columns, *self.key)
 
 

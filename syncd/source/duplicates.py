@@ -2,6 +2,7 @@
 
 import apsw
 
+from syncd.model import Range
 from syncd.plan import ROWID_KEY, TablePlan
 from syncd.quoting import identifier
 from syncd.source import ranges
@@ -12,14 +13,39 @@ def find(connection: apsw.Connection, plan: TablePlan) -> list[tuple[str, str]]:
     """The source keys of the rows that give way, each with the winner's. Empty, unread, where the source forbids it."""
     if _is_unique_in_source(plan):
         return []
-    fields = ", ".join(f"quote({column.expression})" for column in plan.key_columns)
-    order = ", ".join(f"{key} DESC" for key in plan.source_key)
-    key = ranges.source_key(plan)
+    return query(connection, _giving_way(plan, _keys(plan)))
+
+
+def among(connection: apsw.Connection, plan: TablePlan, rows: Range) -> list[tuple[str, str]]:
+    """As `find`, for the keys of the rows of a range alone; those that give way may lie outside of it.
+
+    Without an index on the key this reads the whole table once.
+    """
+    if _is_unique_in_source(plan):
+        return []
+    same = " AND ".join(f"w.f{n} IS m.f{n} AND quote(w.f{n}) = quote(m.f{n})" for n in range(len(plan.key)))
+    mine = f"{_keys(plan)} WHERE {ranges.condition(rows)}"
+    sharing = f"SELECT DISTINCT w.* FROM ({mine}) m JOIN ({_keys(plan)}) w ON {same}"
+    return query(connection, _giving_way(plan, sharing), rows.parameters)
+
+
+def _keys(plan: TablePlan) -> str:
+    """A query for each row's source key `k`, the members of its target key `f0`..., and its place `p0`..."""
+    fields = [f"{column.expression} AS f{n}" for n, column in enumerate(plan.key_columns)]
+    places = [f"{expression} AS p{n}" for n, expression in enumerate(plan.source_key)]
+    shown = ", ".join([f"{ranges.source_key(plan)} AS k", *fields, *places])
+    return f"SELECT {shown} FROM {identifier(plan.source.name)}"
+
+
+def _giving_way(plan: TablePlan, rows: str) -> str:
+    """A query for the rows of such a query that are not the last of their target key, and for the last one."""
+    same = ", ".join(f"quote(f{n})" for n in range(len(plan.key)))
+    order = ", ".join(f"p{n} DESC" for n in range(len(plan.source_key)))
     ranked = (
-        f"SELECT {key} AS k, row_number() OVER latest AS n, first_value({key}) OVER latest AS winner "
-        f"FROM {identifier(plan.source.name)} WINDOW latest AS (PARTITION BY {fields} ORDER BY {order})"
+        f"SELECT k, row_number() OVER latest AS n, first_value(k) OVER latest AS winner "
+        f"FROM ({rows}) WINDOW latest AS (PARTITION BY {same} ORDER BY {order})"
     )
-    return query(connection, f"SELECT k, winner FROM ({ranked}) WHERE n > 1")
+    return f"SELECT k, winner FROM ({ranked}) WHERE n > 1"
 
 
 def _is_unique_in_source(plan: TablePlan) -> bool:

@@ -52,6 +52,12 @@ def after(rows: Range, place: str) -> Range:
     return replace(rows, after=place)
 
 
+def condition(rows: Range) -> str:
+    """The SQLite condition for the rows of a range, with its question marks."""
+    behind = f" AND ({','.join(rows.order)}) > ({rows.after})" if rows.after is not None else ""
+    return f"{rows.where}{behind}"
+
+
 def without(rows: Range, plan: TablePlan, left_out: frozenset[str]) -> Range:
     """The range less the rows of these source keys."""
     if not left_out:

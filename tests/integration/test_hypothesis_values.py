@@ -16,7 +16,7 @@ from psycopg import sql
 
 from tests.plugins.moving import Move
 from tests.plugins.postgres import Server, new_database
-from tests.plugins.values import Stored, holds, is_number
+from tests.plugins.values import Stored, holds
 
 TYPES = (
     "", "INTEGER", "INT", "TEXT", "VARCHAR(10)", "BLOB", "REAL", "NUMERIC", "DECIMAL(10,2)", "DECIMAL(40,20)",
@@ -181,8 +181,6 @@ def landed(move: Move, table: Drawn) -> tuple[list[str], list[tuple[str | None, 
 
 def is_held(types: list[str], stored: tuple[tuple[str, Stored], ...], shown: tuple[str | None, ...]) -> bool:
     return all(
-        is_number(text, value, kind)
-        if type_.startswith("numeric(") and text is not None and value is not None and kind != "blob"
-        else holds(type_, value, kind, text)
+        holds(type_, value, kind, text, rounds=False)
         for type_, (kind, value), text in zip(types, stored, shown, strict=True)
     )

@@ -9,7 +9,7 @@ import pytest
 
 from tests.plugins.moving import Move
 from tests.plugins.postgres import Server, new_database
-from tests.plugins.values import ALL, Stored, holds, is_number
+from tests.plugins.values import ALL, Stored, holds
 
 DECLARED = (
     "", "ANY", "INTEGER", "INT", "BIGINT", "SMALLINT", "TEXT", "VARCHAR(3)", "CHAR(5)", "CLOB", "BLOB", "REAL",
@@ -70,15 +70,7 @@ class Arrived:
 
     def _holds(self, key: int) -> bool:
         kind, value = self.stored[key]
-        shown = self.shown[key]
-        if self.scale_is_ours and shown is not None:
-            return is_number(shown, value, kind)
-        return holds(self.type_name, value, kind, shown)
-
-    @property
-    def scale_is_ours(self) -> bool:
-        """An existing column's own scale may round, that of a column which syncd makes may not."""
-        return not self.existing and self.type_name.startswith("numeric(")
+        return holds(self.type_name, value, kind, self.shown[key], rounds=self.existing)
 
     @property
     def unaccounted(self) -> set[str]:

@@ -88,13 +88,17 @@ _ZONED = re.compile(r"(\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?)(Z|z|[+-]\d\d(?::?\d\d)?)
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
 
-def holds(type_name: str, stored: Stored, kind: str, shown: str | None) -> bool:
-    """Whether a column of that type whose value is `shown` as text holds the stored value of that kind (typeof)."""
+def holds(type_name: str, stored: Stored, kind: str, shown: str | None, *, rounds: bool = True) -> bool:
+    """Whether a column of that type whose value is `shown` as text holds the stored value of that kind (typeof).
+
+    `rounds` says that the scale of a numeric column may round: that column was there before.
+    """
     if stored is None or shown is None:
         return stored is None and shown is None
     base = re.sub(r"\(.*?\)", "", type_name)
+    judge = _as_number if base == "numeric" and not rounds else _JUDGES.get(base, _as_text)
     with suppress(ValueError, InvalidOperation):
-        return _JUDGES.get(base, _as_text)(stored, kind, shown, type_name)
+        return judge(stored, kind, shown, type_name)
     return False
 
 
@@ -154,11 +158,12 @@ def _as_numeric(stored: Stored, kind: str, shown: str, type_name: str) -> bool:
         return abs(Decimal(shown) - value) <= unit * Decimal("0.500001")
 
 
-def is_number(text: str, value: Stored, kind: str) -> bool:
-    """Whether the text reads back to the very number: what a column has to hold whose scale may not round."""
-    if isinstance(value, float):
-        return float(text) == value
-    return Decimal(text) == (Decimal(_text(value)) if kind == "text" else Decimal(str(value)))
+def _as_number(stored: Stored, kind: str, shown: str, _: str) -> bool:
+    if isinstance(stored, float):
+        return float(shown) == stored
+    return kind != "blob" and Decimal(shown) == (
+        _plain_number(_text(stored)) if kind == "text" else Decimal(str(stored))
+    )
 
 
 def _plain_number(text: str) -> Decimal:
