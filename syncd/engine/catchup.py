@@ -64,8 +64,8 @@ class Catchup:
         """Make one pass; returns the tables of which something was applied.
 
         A pass that is not `thorough` leaves out what is many and seldom matters: more than 1,000 rejects of a table,
-        more than 200 rows at its date mark. `observe` is called with the source's
-        transaction at the end of the reading. Raises RetryError and StopError; a table's own error stops that table.
+        more than 200 rows at its date mark. `observe` is called at the end of the reading, with its transaction.
+        Raises RetryError and StopError; a table's own error stops that table.
         """
         began = time.monotonic()
         spool = Spool(self._sides.state_dir)
@@ -119,19 +119,40 @@ class Catchup:
         errors = {error.where: error for error in plan.refused}
         for name in self._known.keys() - there:
             error = errors.get(name) or SchemaError("the source has this table no longer", where=name)
-            stopped = replace(self._known[name], phase=Phase.STOPPED, error=str(error))
-            if stopped != self._known[name]:
-                with transaction(self.connection):
-                    self._sides.state.confirm_epoch(self.connection)
-                    self._save([stopped])
-                self._known[name] = stopped
-                _tell(TableReport(name, Applied(), 0.0, stopped.error))
+            if self._known[name].error != str(error):
+                self._stop(name, error)
+
+    def _stop(self, name: str, error: TableError) -> TableReport:
+        """Stop a table of which nothing is applied."""
+        stopped = replace(self._known[name], phase=Phase.STOPPED, error=str(error))
+        with transaction(self.connection):
+            self._sides.state.confirm_epoch(self.connection)
+            self._save([stopped])
+        self._known[name] = stopped
+        report = TableReport(name, Applied(), 0.0, stopped.error)
+        _tell(report)
+        return report
 
     def _active(self) -> Mapping[str, Checkpoint]:
         """Tables that are kept current. One that stopped in an earlier run is tried again, in this one it is not."""
         return {name: c for name, c in self._known.items() if c.phase is not Phase.STOPPED or self._seen is None}
 
     def _write(
+        self, readings: tuple[TableReading, ...], spool: Spool, stopping: Callable[[], bool]
+    ) -> tuple[TableReport, ...]:
+        """Apply what was read; a table that the target no longer takes stops, and the others are applied without it."""
+        stopped: list[TableReport] = []
+        while True:
+            try:
+                return (*stopped, *self._write_tables(readings, spool, stopping))
+            except TableError as error:
+                failed = [reading for reading in readings if reading.plan.name == error.where]
+                if not failed:
+                    raise
+                readings = tuple(reading for reading in readings if reading not in failed)
+                stopped.append(self._stop(error.where, error))
+
+    def _write_tables(
         self, readings: tuple[TableReading, ...], spool: Spool, stopping: Callable[[], bool]
     ) -> tuple[TableReport, ...]:
         for reading in readings:
@@ -156,7 +177,7 @@ class Catchup:
             self._sides.state.confirm_epoch(self.connection)
             if strict:
                 self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            outcomes = tuple(self._apply(reading, spool, strict=strict) for reading in readings)
+            outcomes = tuple(self._translated(reading, spool, strict=strict) for reading in readings)
             self._save([outcome.checkpoint for outcome in outcomes])
             if not strict:
                 self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -195,6 +216,10 @@ class Catchup:
             if checkpoint.phase is not self._known[checkpoint.table].phase:
                 name = f"table_{checkpoint.phase}"
                 state.record(self.connection, "WARNING", name, checkpoint.table, checkpoint.error)
+
+    def _translated(self, reading: TableReading, spool: Spool, *, strict: bool) -> "_Outcome":
+        with translated(reading.plan.name):
+            return self._apply(reading, spool, strict=strict)
 
     def _apply(self, reading: TableReading, spool: Spool, *, strict: bool) -> "_Outcome":
         """Bring one table's rows into the target and keep those that cannot land.

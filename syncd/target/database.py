@@ -170,8 +170,11 @@ def explain(error: psycopg.Error, where: str = "") -> SyncdError:
     if state[:2] in ("28", "3D"):
         return TargetError(said, where=where, advice="Check user, password and database of the target")
     if state[:2] == "42":
-        table = error.diag.table_name or where
-        return SchemaError(said, where=table, advice="The target's tables changed: run syncd load, or undo the change")
+        return SchemaError(
+            said,
+            where=where or error.diag.table_name or "",
+            advice="The target's tables changed: run syncd load, or undo the change",
+        )
     return StopError(f"{said} (SQLSTATE {state})", where=where)
 
 

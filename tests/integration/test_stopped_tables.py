@@ -1,0 +1,49 @@
+"""A table that cannot go on stops alone."""
+
+from contextlib import closing
+
+import psycopg
+
+from tests.plugins.cli import RunSyncd
+from tests.plugins.source import MakeSource, OpenWriter
+
+_TWO_TABLES = """
+CREATE TABLE kept (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO kept VALUES (1, 'one');
+CREATE TABLE lost (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO lost VALUES (1, 'one');
+"""
+
+
+def test_a_table_that_vanished_from_the_target_stops_and_the_others_go_on(
+    make_source: MakeSource, open_writer: OpenWriter, database: str, run_syncd: RunSyncd
+) -> None:
+    source = make_source(_TWO_TABLES)
+    sides = ("--source", str(source), "--target", database)
+    assert run_syncd("load", *sides).returncode == 0
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        connection.execute("DROP TABLE lost")
+        writer = open_writer(source)
+        writer.execute("INSERT INTO kept VALUES (2, 'two')")
+        writer.execute("INSERT INTO lost VALUES (2, 'two')")
+        synced = run_syncd("sync", *sides)
+        assert synced.returncode == 1
+        assert "lost" in synced.stdout + synced.stderr
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (2,)
+        phases = connection.execute("SELECT table_name, phase FROM syncd.checkpoint ORDER BY 1").fetchall()
+        assert phases == [("kept", "catchup"), ("lost", "stopped")]
+
+
+def test_a_table_that_vanished_from_the_source_stops_and_the_others_go_on(
+    make_source: MakeSource, open_writer: OpenWriter, database: str, run_syncd: RunSyncd
+) -> None:
+    source = make_source(_TWO_TABLES)
+    sides = ("--source", str(source), "--target", database)
+    assert run_syncd("load", *sides).returncode == 0
+    writer = open_writer(source)
+    writer.execute("INSERT INTO kept VALUES (2, 'two')")
+    writer.execute("DROP TABLE lost")
+    assert run_syncd("sync", *sides).returncode == 1
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (2,)
+        assert connection.execute("SELECT count(*) FROM lost").fetchone() == (1,)
+        told = connection.execute("SELECT phase, error FROM syncd.checkpoint WHERE table_name = 'lost'").fetchone()
+        assert told == ("stopped", "lost: the source has this table no longer")
