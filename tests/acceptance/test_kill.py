@@ -29,7 +29,7 @@ def test_nothing_is_lost_or_doubled_by_ten_deaths(
     number: int, dice: random.Random, database: str, make_scene: MakeScene, run_syncd: RunSyncd, start_syncd: StartSyncd
 ) -> None:
     scene = make_scene(database, rows=3000, batch_rows=5, workers=3, interval="50ms")
-    trading = scene.trade(rate=200)
+    trading = scene.trade(rate=50)
     kills = 0
     while kills < KILLS // 2 and not scene.is_loaded:
         kills += killed_at_random(start_syncd("load", "-c", scene.config), scene, dice)
@@ -48,6 +48,7 @@ def killed_at_random(syncd: Syncd, scene: Scene, dice: random.Random) -> bool:
     wait_until(lambda: syncd.returncode is not None or is_at_work(syncd, scene), f"{syncd.pid} at work")
     time.sleep(dice.uniform(0, LONGEST_LIFE))
     lived = syncd.returncode is None
+    assert lived or syncd.returncode == 0, syncd.stderr
     syncd.kill9()
     return lived
 
