@@ -50,8 +50,9 @@ def load(sides: Sides, progress: Progress, stopping: Callable[[], bool] = lambda
 
 
 def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> list[TableReport]:
+    there = sides.look_at_target()
     with sides.source.transaction() as connection:
-        plan = sides.plan(connection)
+        plan = sides.plan(connection, there)
     for error in plan.refused:
         event("ERROR", "table_refused", str(error), table=error.where)
     reports = [TableReport(error.where, Applied(), 0.0, str(error)) for error in plan.refused]
@@ -130,19 +131,22 @@ def _begin(
 ) -> TableLoad:
     """Create the table where it is missing, fix how far its load goes, and write that down."""
     enforced = table.created and plan.foreign_keys is ForeignKeys.ENFORCE and bool(table.foreign_keys)
+    # It has its key when it was loaded before, from a source in whose place another was accepted.
+    again = table.created and ddl.has_key(sides.control, sides.schema, table)
     found, estimate = parts.resume(sides, table) or parts.partition(sides, table, source, origin.name)
     if enforced:
         ddl.create_key(sides.control, sides.schema, table)
         ddl.create_foreign_keys(sides.control, sides.schema, table, table.foreign_keys)
-    straight = not enforced and (table.created or target_catalog.is_empty(sides.control, sides.schema, table.target))
+    merging = enforced or again or not table.created
+    empty = not (enforced or again) and target_catalog.is_empty(sides.control, sides.schema, table.target)
     progress.table_started(table.name, estimate)
     return TableLoad(
         plan=table,
         parts=found,
-        straight=straight,
+        straight=empty or not merging,
         # A table that syncd creates has no key before its rows: there is nothing that a row could conflict with.
-        on_conflict=OnConflict.FAIL if table.created and not enforced else table.on_conflict,
-        waits_for=frozenset(table.parents) if enforced or not table.created else frozenset(),
+        on_conflict=table.on_conflict if merging else OnConflict.FAIL,
+        waits_for=frozenset(table.parents) if merging else frozenset(),
         estimate=estimate,
         progress=progress,
     )

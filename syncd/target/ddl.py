@@ -15,7 +15,7 @@ from syncd.target.stall import guard
 BUILD_MEMORY = "256MB"
 """maintenance_work_mem while keys and indexes are built: 926,325 keys of four columns then sort without a file."""
 
-_CANNOT_BE = (psycopg.errors.IntegrityConstraintViolation, psycopg.errors.ProgrammingError)
+_CANNOT_BE = (psycopg.IntegrityError, psycopg.ProgrammingError)
 
 
 def create_table(connection: Connection, schema: str, plan: TablePlan) -> None:
@@ -41,9 +41,14 @@ def _names(columns: Iterable[str]) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
+def has_key(connection: Connection, schema: str, plan: TablePlan) -> bool:
+    """Whether the target's table has a primary key."""
+    return _has(connection, schema, plan.target, "p", None)
+
+
 def create_key(connection: Connection, schema: str, plan: TablePlan) -> None:
     """Create the primary key if the table has none. Raises psycopg's UniqueViolation where two rows share one."""
-    if _has(connection, schema, plan.target, "p", None):
+    if has_key(connection, schema, plan):
         return
     query = sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(sql.Identifier(schema, plan.target), _names(plan.key))
     with guard(connection), translated(plan.name):

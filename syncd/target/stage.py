@@ -5,10 +5,6 @@ by row. It costs the same whether one row of 5,000 is bad or all are (35 ms), wh
 line costs 9 ms for one and does not end for half.
 """
 
-import csv
-import re
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
@@ -17,14 +13,13 @@ from psycopg import sql
 from syncd.config import OnConflict
 from syncd.model import Applied, Refusal
 from syncd.plan import TablePlan
+from syncd.target import one_by_one
 from syncd.target.database import Connection, savepoint, translated
 
 SOURCE_KEY = "_syncd_source_key"
 TARGET_KEY = "_syncd_target_key"
 _CSV = "FORMAT csv, QUOTE '''', NULL 'NULL'"
 _REASONS = {"23502": "not null", "23503": "orphan", "23505": "unique", "23514": "check", "23P01": "exclusion"}
-_UNTYPED = {"character": "bpchar", "bit": "bit varying"}
-"""Types whose bare name means a length of one, and the same type without a length."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,7 @@ class Stage:
         self._numbers: dict[str, int] = {}
         self._merges: dict[tuple[str, OnConflict, str], bytes] = {}
         self._used: set[str] = set()
+        self._partitioned: set[str] = set()
 
     def prepare(self, plan: TablePlan) -> None:
         """Make the stage of a table, outside any transaction: a rolled back one would take it along."""
@@ -63,7 +59,21 @@ class Stage:
                     sql.Identifier(self.schema, plan.target),
                 )
             )
+            if self._is_partitioned(plan):
+                self._partitioned.add(plan.target)
         self._numbers[plan.target] = number
+
+    def _is_partitioned(self, plan: TablePlan) -> bool:
+        name = sql.Identifier(self.schema, plan.target).as_string()
+        query = "SELECT relkind = 'p' FROM pg_class WHERE oid = %s::regclass"
+        return bool(self.connection.execute(query, [name]).fetchall()[0][0])
+
+    def _is_new(self, plan: TablePlan) -> sql.Composable:
+        """The condition for a row that was inserted, not updated; a partitioned table shows no `xmax`."""
+        if plan.target not in self._partitioned:
+            return sql.SQL("xmax = 0")
+        same = sql.SQL(" AND ").join(sql.SQL("o.{0} = t.{0}").format(sql.Identifier(column)) for column in plan.key)
+        return sql.SQL("NOT EXISTS (SELECT FROM {} o WHERE {})").format(sql.Identifier(self.schema, plan.target), same)
 
     def begin(self) -> None:
         """A transaction began: the stages are empty."""
@@ -116,11 +126,12 @@ class Stage:
             touch = self._touch(self.name(plan), touched_for, plan.name)
             self._merges[known] = (
                 sql.SQL(
-                    "WITH merged AS ({} RETURNING xmax = 0 AS new){} "
+                    "WITH merged AS ({} RETURNING {} AS new){} "
                     "SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM merged"
                 )
                 .format(
                     _upsert(self.schema, plan, source, on_conflict),
+                    self._is_new(plan),
                     sql.SQL(", touched AS ({})").format(touch) if touched_for else sql.SQL(""),
                 )
                 .as_bytes(self.connection)
@@ -138,12 +149,14 @@ class Stage:
         )
 
     def _land_row_by_row(self, plan: TablePlan, payload: bytes, on_conflict: OnConflict, touched_for: str) -> Landed:
-        readable, refusals = _readable(plan, payload)
+        readable, refusals = one_by_one.readable(plan, payload)
         text = self._text_stage(plan)
         if readable:
             _copy(self.connection, sql.SQL("COPY {} FROM STDIN ({})").format(text, sql.SQL(_CSV)), readable)
         refusals += self._drop_duplicates(text)
-        query = sql.SQL("DO {}").format(sql.Literal(_row_by_row(self.schema, plan, text, on_conflict).as_string()))
+        upsert = _upsert(self.schema, plan, one_by_one.values(plan), on_conflict)
+        block = one_by_one.block(self.schema, plan, text, sql.Identifier(SOURCE_KEY), upsert, self._is_new(plan))
+        query = sql.SQL("DO {}").format(sql.Literal(block.as_string()))
         self.connection.execute(query)
         inserted, updated = self.connection.execute(
             "SELECT coalesce(sum(inserted), 0)::bigint, coalesce(sum(updated), 0)::bigint FROM pg_temp.syncd_counted"
@@ -292,105 +305,5 @@ def _differs(names: list[str], one: str, other: str) -> sql.Composed:
     return sql.SQL("ROW({})::record *<> ROW({})::record").format(*rows)
 
 
-def _row_by_row(schema: str, plan: TablePlan, text: sql.Identifier, on_conflict: OnConflict) -> sql.Composed:
-    casts = [
-        sql.SQL("CAST(r.{} AS {})").format(sql.Identifier(f"c{n}"), sql.SQL(_unlimited(column.type.name)))
-        for n, column in enumerate(plan.columns)
-    ]
-    values = sql.SQL("VALUES ({})").format(sql.SQL(", ").join(casts))
-    # Assigning is what INSERT does with a value; the column at which it fails is the one that cannot hold its own.
-    variables = [(sql.Identifier(f"v{n}"), sql.SQL(column.type.name)) for n, column in enumerate(plan.columns)]
-    assignments = [
-        sql.SQL("tried := {}; {} := {};").format(sql.Literal(column.name), variable, cast)
-        for column, (variable, _), cast in zip(plan.columns, variables, casts, strict=True)
-    ]
-    return sql.SQL(_ROW_BY_ROW).format(
-        text=text,
-        upsert=_upsert(schema, plan, values, on_conflict),
-        key=sql.Identifier(SOURCE_KEY),
-        variables=sql.SQL(" ").join(sql.SQL("{} {};").format(name, type_) for name, type_ in variables),
-        assignments=sql.SQL("\n                    ").join(assignments),
-        table=sql.Literal(sql.Identifier(schema, plan.target).as_string()),
-    )
-
-
-_ROW_BY_ROW = """
-#variable_conflict use_column
-DECLARE
-    r record; new boolean; inserted bigint := 0; updated bigint := 0;
-    said text; more text; state text; col text; bound text; tried text;
-    {variables}
-BEGIN
-    FOR r IN SELECT * FROM {text} ORDER BY ctid LOOP
-        BEGIN
-            new := NULL;
-            {upsert} RETURNING xmax = 0 INTO new;
-            inserted := inserted + (new IS TRUE)::int;
-            updated := updated + (new IS FALSE)::int;
-        EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
-            GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, more = PG_EXCEPTION_DETAIL, state = RETURNED_SQLSTATE,
-                col = COLUMN_NAME, bound = CONSTRAINT_NAME;
-            IF col = '' AND bound <> '' THEN
-                SELECT coalesce(string_agg(a.attname, ', ' ORDER BY k.place), '') INTO col
-                  FROM pg_constraint c CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k(attnum, place)
-                  JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
-                 WHERE c.conrelid = {table}::regclass AND c.conname = bound;
-            ELSIF col = '' THEN
-                BEGIN
-                    {assignments}
-                EXCEPTION WHEN OTHERS THEN
-                    col := tried;
-                END;
-            END IF;
-            said := said || CASE WHEN state IN ('23503', '23505') AND more <> '' THEN ': ' || more ELSE '' END;
-            INSERT INTO pg_temp.syncd_refused VALUES (r.{key}, state, said, col);
-        END;
-    END LOOP;
-    INSERT INTO pg_temp.syncd_counted VALUES (inserted, updated);
-END
-"""
-
-
-def _unlimited(type_name: str) -> str:
-    """The type without its length: a cast to varchar(3) truncates, the assignment that follows it refuses."""
-    bare = re.sub(r"\([\d,\s-]+\)", "", type_name)
-    return _UNTYPED.get(bare, bare)
-
-
 def _is_about_rows(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.errors.DataError | psycopg.errors.IntegrityError) or error.sqlstate == "21000"
-
-
-def _readable(plan: TablePlan, payload: bytes) -> tuple[bytes, list[Refusal]]:
-    """The lines that are valid UTF-8, and refusals for the others."""
-    good, refusals = [], []
-    for line in _lines(payload):
-        try:
-            line.decode()
-        except UnicodeDecodeError as error:
-            # The fields before the odd byte are read as they are; what stands behind it need not be.
-            position = len(_fields(line[: error.start].decode())) - 1
-            key = _fields(line.decode(errors="replace"))[-2]
-            column = plan.columns[position].name
-            refusals.append(Refusal(key, "encoding", "text that is not valid UTF-8", column, sqlstate="22021"))
-        else:
-            good.append(line)
-    return b"\n".join(good), refusals
-
-
-def _fields(line: str) -> list[str]:
-    """The fields of a CSV line, which may end within one."""
-    csv.field_size_limit(sys.maxsize)
-    return next(csv.reader([line], quotechar="'"))
-
-
-def _lines(payload: bytes) -> Iterator[bytes]:
-    """The CSV lines of a payload: a line end within quotes belongs to a value."""
-    pending: list[bytes] = []
-    quotes = 0
-    for part in payload.split(b"\n"):
-        pending.append(part)
-        quotes += part.count(b"'")
-        if quotes % 2 == 0:
-            yield b"\n".join(pending)
-            pending, quotes = [], 0

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +50,12 @@ class Move:
     def load(self) -> PassReport:
         with self.opened() as sides:
             return loading.load(sides, Silent())
+
+    def load_for(self, batches: int) -> PassReport:
+        """Load until it was asked so many times whether to stop."""
+        asked = count()
+        with self.opened() as sides:
+            return loading.load(sides, Silent(), lambda: next(asked) >= batches)
 
     def catch_up(self) -> PassReport:
         """One thorough pass."""

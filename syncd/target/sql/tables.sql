@@ -1,8 +1,15 @@
+-- Of a column whose type is a domain the type below it is told: it decides what a value may become.
 SELECT c.oid, c.relname,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(
-                   a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> '')
+                   a.attname, format_type(below.type, below.modifier), a.attnotnull, a.attgenerated <> '')
                    ORDER BY a.attnum), '[]')
           FROM pg_attribute a
+         CROSS JOIN LATERAL (
+               WITH RECURSIVE d(type, modifier) AS (
+                   SELECT a.atttypid, a.atttypmod
+                   UNION ALL
+                   SELECT t.typbasetype, t.typtypmod FROM d JOIN pg_type t ON t.oid = d.type WHERE t.typtype = 'd')
+               SELECT d.type, d.modifier FROM d JOIN pg_type t ON t.oid = d.type WHERE t.typtype <> 'd') AS below
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
        (SELECT coalesce(jsonb_agg(members ORDER BY is_primary DESC, name), '[]')
           FROM (SELECT i.indisprimary AS is_primary, i.indexrelid::regclass::text AS name,

@@ -1,0 +1,138 @@
+"""The slow way of a batch of which a row cannot land: row by row in one PL/pgSQL block, from a stage of text."""
+
+import csv
+import re
+import sys
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from syncd.model import Refusal
+from syncd.plan import TablePlan
+
+_UNTYPED = {"character": "bpchar", "bit": "bit varying"}
+"""Types whose bare name means a length of one, and the same type without a length."""
+
+
+def values(plan: TablePlan) -> sql.Composed:
+    """The values of the row `r` of text, to be inserted."""
+    return sql.SQL("VALUES ({})").format(sql.SQL(", ").join(_casts(plan)))
+
+
+def _casts(plan: TablePlan) -> list[sql.Composed]:
+    return [
+        sql.SQL("CAST(r.{} AS {})").format(sql.Identifier(f"c{n}"), sql.SQL(_unlimited(column.type.name)))
+        for n, column in enumerate(plan.columns)
+    ]
+
+
+def _unlimited(type_name: str) -> str:
+    """The type without its length: a cast to varchar(3) truncates, the assignment that follows it refuses."""
+    bare = re.sub(r"\([\d,\s-]+\)", "", type_name)
+    return _UNTYPED.get(bare, bare)
+
+
+def block(
+    schema: str,
+    plan: TablePlan,
+    text: sql.Identifier,
+    key: sql.Identifier,
+    upsert: sql.Composed,
+    is_new: sql.Composable,
+) -> sql.Composed:
+    """The block that runs `upsert` for each row of the stage `text`; `key` is the column of their source keys.
+
+    It adds the rows that cannot land to `syncd_refused`, each with the column that is to blame, and its counts to
+    `syncd_counted`.
+    """
+    # Assigning is what INSERT does with a value; the column at which it fails is the one that cannot hold its own.
+    variables = [
+        (sql.Identifier(f"v{n}"), sql.Identifier(schema, plan.target, column.name))
+        for n, column in enumerate(plan.columns)
+    ]
+    assignments = [
+        sql.SQL("tried := {}; {} := {};").format(sql.Literal(column.name), variable, cast)
+        for column, (variable, _), cast in zip(plan.columns, variables, _casts(plan), strict=True)
+    ]
+    return sql.SQL(_BLOCK).format(
+        text=text,
+        upsert=upsert,
+        is_new=is_new,
+        key=key,
+        variables=sql.SQL(" ").join(sql.SQL("{} {}%TYPE;").format(*each) for each in variables),
+        assignments=sql.SQL("\n                    ").join(assignments),
+        table=sql.Literal(sql.Identifier(schema, plan.target).as_string()),
+    )
+
+
+_BLOCK = """
+#variable_conflict use_column
+DECLARE
+    r record; new boolean; inserted bigint := 0; updated bigint := 0;
+    said text; more text; state text; col text; bound text; tried text;
+    {variables}
+BEGIN
+    FOR r IN SELECT * FROM {text} ORDER BY ctid LOOP
+        BEGIN
+            new := NULL;
+            {upsert} RETURNING {is_new} INTO new;
+            inserted := inserted + (new IS TRUE)::int;
+            updated := updated + (new IS FALSE)::int;
+        EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+            GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, more = PG_EXCEPTION_DETAIL, state = RETURNED_SQLSTATE,
+                col = COLUMN_NAME, bound = CONSTRAINT_NAME;
+            IF col = '' THEN
+                SELECT coalesce(string_agg(a.attname, ', ' ORDER BY k.place), '') INTO col
+                  FROM pg_constraint c CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k(attnum, place)
+                  JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+                 WHERE c.conrelid = {table}::regclass AND c.conname = bound;
+            END IF;
+            IF col = '' THEN
+                BEGIN
+                    {assignments}
+                EXCEPTION WHEN OTHERS THEN
+                    col := tried;
+                END;
+            END IF;
+            said := said || CASE WHEN state IN ('23503', '23505') AND more <> '' THEN ': ' || more ELSE '' END;
+            INSERT INTO pg_temp.syncd_refused VALUES (r.{key}, state, said, col);
+        END;
+    END LOOP;
+    INSERT INTO pg_temp.syncd_counted VALUES (inserted, updated);
+END
+"""
+
+
+def readable(plan: TablePlan, payload: bytes) -> tuple[bytes, list[Refusal]]:
+    """The lines that are valid UTF-8, and refusals for the others."""
+    good, refusals = [], []
+    for line in _lines(payload):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            # The fields before the odd byte are read as they are; what stands behind it need not be.
+            position = len(_fields(line[: error.start].decode())) - 1
+            key = _fields(line.decode(errors="replace"))[-2]
+            column = plan.columns[position].name
+            refusals.append(Refusal(key, "encoding", "text that is not valid UTF-8", column, sqlstate="22021"))
+        else:
+            good.append(line)
+    return b"\n".join(good), refusals
+
+
+def _fields(line: str) -> list[str]:
+    """The fields of a CSV line, which may end within one."""
+    csv.field_size_limit(sys.maxsize)
+    return next(csv.reader([line], quotechar="'"))
+
+
+def _lines(payload: bytes) -> Iterator[bytes]:
+    """The CSV lines of a payload: a line end within quotes belongs to a value."""
+    pending: list[bytes] = []
+    quotes = 0
+    for part in payload.split(b"\n"):
+        pending.append(part)
+        quotes += part.count(b"'")
+        if quotes % 2 == 0:
+            yield b"\n".join(pending)
+            pending, quotes = [], 0
