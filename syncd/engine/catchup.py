@@ -8,7 +8,7 @@ import apsw
 
 from syncd.engine.copying import too_many
 from syncd.engine.reading import Readers, TableReading
-from syncd.engine.sides import Sides
+from syncd.engine.sides import Sides, TargetSide
 from syncd.engine.spool import Spool
 from syncd.errors import NotReadyError, SchemaError, TableError
 from syncd.log import event
@@ -80,13 +80,20 @@ class Catchup:
         return PassReport(reports, time.monotonic() - began)
 
     def _read(self, spool: Spool, *, thorough: bool, observe: Observer | None) -> tuple[int, tuple[TableReading, ...]]:
+        if not self._known:
+            self._recall()
         again = self._rejected(thorough=thorough)
-        with self._sides.source.transaction() as connection:
-            readers = self._current_readers(connection)
-            seen = int(connection.pragma("data_version"))
-            readings = readers.read(self._active(), again, spool, thorough=thorough)
-            if observe:
-                observe(connection, readers.plan)
+        there: TargetSide | None = None
+        while True:
+            with self._sides.source.transaction() as connection:
+                if readers := self._current_readers(connection, there):
+                    seen = int(connection.pragma("data_version"))
+                    readings = readers.read(self._active(), again, spool, thorough=thorough)
+                    if observe:
+                        observe(connection, readers.plan)
+                    break
+            there = self._sides.look_at_target()
+        self._stop_lost(readers.plan)
         return seen, readings
 
     def _rejected(self, *, thorough: bool) -> Mapping[str, frozenset[str]]:
@@ -97,21 +104,22 @@ class Catchup:
         self._has_rejects = bool(found)
         return {t: frozenset(keys) for t, keys in found.items() if thorough or len(keys) <= REPLAY_AT_MOST}
 
-    def _current_readers(self, connection: apsw.Connection) -> Readers:
+    def _current_readers(self, connection: apsw.Connection, there: TargetSide | None) -> Readers | None:
+        """The readers of the source's schema as it is now; None where new ones need a look at the target first."""
         version = int(connection.pragma("schema_version"))
         if self._readers is None or version != self._schema_version:
-            first = self._readers is None
-            self._readers = Readers(connection, self._sides.plan(connection))
+            if there is None:
+                return None
+            self._readers = Readers(connection, self._sides.plan(connection, there))
             self._schema_version = version
-            if first:
-                own = self._sides.state.checkpoints(self.connection, lock=True)
-                self._known = {c.table: c for c in own if c.part == TABLE_PART and _is_loaded(c, own)}
-            if not self._known:
-                raise NotReadyError(
-                    "nothing is loaded yet", where=str(self._sides.source.path), advice="First: syncd load"
-                )
-            self._stop_lost(self._readers.plan)
         return self._readers
+
+    def _recall(self) -> None:
+        """Read from the checkpoints how far each loaded table has come; the answer waits for a COMMIT under way."""
+        own = self._sides.state.checkpoints(self.connection, lock=True)
+        self._known = {c.table: c for c in own if c.part == TABLE_PART and _is_loaded(c, own)}
+        if not self._known:
+            raise NotReadyError("nothing is loaded yet", where=str(self._sides.source.path), advice="First: syncd load")
 
     def _stop_lost(self, plan: Plan) -> None:
         """Stop the tables that the plan cannot carry any more: gone from the source, or at odds with the target."""

@@ -13,7 +13,7 @@ from syncd import plan as planning
 from syncd.config import Config
 from syncd.errors import RefusedError, SourceError, UsageError
 from syncd.model import Catalog, Table, digest
-from syncd.plan import AUTO_DATE_ROWS, Plan
+from syncd.plan import AUTO_DATE_ROWS, Plan, TargetTable
 from syncd.quoting import identifier
 from syncd.source import catalog as source_catalog
 from syncd.source import snapshot
@@ -58,7 +58,11 @@ class Sides:
             return {}
         return {c.table: c for c in self.state.checkpoints(self.control) if c.part == TABLE_PART}
 
-    def plan(self, connection: apsw.Connection) -> Plan:
+    def look_at_target(self) -> "TargetSide":
+        """What a plan needs to know of the target. Ask before the source's transaction, which must not wait for it."""
+        return TargetSide(self.checkpoints(), target_catalog.read(self.control, self.schema))
+
+    def plan(self, connection: apsw.Connection, there: "TargetSide") -> Plan:
         """Plan every table from both catalogues; call it in a transaction of the source."""
         catalog = source_catalog.read(connection)
         if not catalog.tables:
@@ -66,9 +70,16 @@ class Sides:
             raise SourceError(
                 "the source holds no table", where=str(self.source.path), advice="Check the path of the source"
             )
-        ours = frozenset(name for name, checkpoint in self.checkpoints().items() if checkpoint.created)
-        targets = target_catalog.read(self.control, self.schema)
-        return planning.make(catalog, targets, self.config, lambda t, c: usable_date(connection, t, c), ours)
+        ours = frozenset(name for name, checkpoint in there.checkpoints.items() if checkpoint.created)
+        return planning.make(catalog, there.tables, self.config, lambda t, c: usable_date(connection, t, c), ours)
+
+
+@dataclass(frozen=True)
+class TargetSide:
+    """The target as a plan sees it: each table's own checkpoint, and the tables that are there."""
+
+    checkpoints: Mapping[str, Checkpoint]
+    tables: Mapping[str, TargetTable]
 
 
 def usable_date(connection: apsw.Connection, table: Table, column: str) -> bool:

@@ -69,8 +69,9 @@ def verify(
         if sync:
             catchup.run(observe=image.take)
         else:
+            there = sides.look_at_target()
             with sides.source.transaction() as connection:
-                image.take(connection, sides.plan(connection))
+                image.take(connection, sides.plan(connection, there))
         orphans = _orphans(catchup.connection, sides.schema)
         verdicts = tuple(_compare(sides, catchup.stage, image, plan, orphans) for plan in image.plans)
     finally:
