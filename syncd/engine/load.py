@@ -101,6 +101,8 @@ def _load_tables(
                 reports.append(TableReport(table.name, Applied(), 0.0, str(error)))
     finally:
         source.close()
+    if plan.foreign_keys is ForeignKeys.ENFORCE:
+        _enforce(sides, [load.plan for load in loads.values() if load.plan.created])
     workers = [Worker(sides, origin.path, private=origin.name is not None) for _ in range(sides.config.sync.workers)]
     ending = threading.Event()
 
@@ -134,9 +136,6 @@ def _begin(
     # It has its key when it was loaded before, from a source in whose place another was accepted.
     again = table.created and ddl.has_key(sides.control, sides.schema, table)
     found, estimate = parts.resume(sides, table) or parts.partition(sides, table, source, origin.name)
-    if enforced:
-        ddl.create_key(sides.control, sides.schema, table)
-        ddl.create_foreign_keys(sides.control, sides.schema, table, table.foreign_keys)
     merging = enforced or again or not table.created
     empty = not (enforced or again) and target_catalog.is_empty(sides.control, sides.schema, table.target)
     progress.table_started(table.name, estimate)
@@ -150,6 +149,21 @@ def _begin(
         estimate=estimate,
         progress=progress,
     )
+
+
+def _enforce(sides: Sides, created: list[TablePlan]) -> None:
+    """Give tables their foreign keys, and the keys that those name, before their rows, which have to obey them."""
+    parents = {key.parent for table in created for key in table.foreign_keys}
+    for table in created:
+        if table.target in parents:
+            ddl.create_key(sides.control, sides.schema, table)
+            failed = ddl.create_indexes(sides.control, sides.schema, table)
+            _report(sides, sides.control, table, failed, "index_not_created")
+    for table in created:
+        if table.foreign_keys:
+            ddl.create_key(sides.control, sides.schema, table)
+            failed = ddl.create_foreign_keys(sides.control, sides.schema, table, table.foreign_keys)
+            _report(sides, sides.control, table, failed, "foreign_key_not_created")
 
 
 def _finish_table(sides: Sides, connection: Connection, load: TableLoad) -> None:
