@@ -21,14 +21,12 @@ _JULIAN_DAYS = (1_700_000.0, 5_400_000.0)
 _SECONDS_A_DAY = 86_400
 
 
-def safe_literal(expression: str, *, utf16: bool = False) -> str:
-    """An SQLite expression that writes a value as a literal which reads back to the same bytes.
+def safe_literal(expression: str) -> str:
+    """An SQLite expression that writes a column's value as a literal which reads back to the same bytes.
 
-    `quote()` stops at a NUL and passes invalid UTF-8 through; hexadecimal does neither. In a UTF-16 database a cast
-    from hexadecimal would be read as UTF-16, and text is always valid Unicode when it is converted.
+    `quote()` stops at a NUL and passes invalid text through; hexadecimal does neither. In a UTF-16 database both the
+    digits and the cast back from them are UTF-16.
     """
-    if utf16:
-        return f"quote({expression})"
     odd = f"typeof({expression})='text' AND (instr({expression},char(0)) OR {expression} GLOB '*[^ -~]*')"
     return f"iif({odd},'CAST(X'''||hex({expression})||''' AS TEXT)',quote({expression}))"
 
@@ -37,7 +35,7 @@ def source_key(plan: TablePlan) -> str:
     """An SQLite expression for the text that names one source row: its rowid, or its key as a list of literals."""
     if plan.by_rowid:
         return f"CAST({plan.source_key[0]} AS TEXT)"
-    return "||','||".join(safe_literal(column, utf16=plan.source.utf16) for column in plan.source_key)
+    return "||','||".join(safe_literal(column) for column in plan.source_key)
 
 
 def whole(plan: TablePlan, until: int | None = None, after: str | None = None) -> Range:
@@ -100,7 +98,7 @@ def bound(connection: apsw.Connection, plan: TablePlan) -> tuple[Mark, frozenset
     rowid = f"(SELECT max({plan.mark.rowid}) FROM {of})" if plan.mark.rowid else "NULL"
     if not plan.mark.moment:
         return Mark(query(connection, f"SELECT {rowid}")[0][0]), frozenset()
-    high = safe_literal("high", utf16=plan.source.utf16)
+    high = safe_literal("high")
     ends = catalog.ends(connection, plan.source.name, plan.mark.moment)
     found, low_kind, high_kind, moment = query(
         connection, f"SELECT {rowid}, typeof(low), typeof(high), {high} FROM ({ends})"
@@ -117,20 +115,20 @@ def beyond(plan: TablePlan, mark: Mark, until: Mark, *, ties: bool = True) -> tu
     ranges = []
     if plan.mark.rowid and until.rowid is not None and (mark.rowid is None or until.rowid > mark.rowid):
         ranges.append(whole(plan, until.rowid, None if mark.rowid is None else str(mark.rowid)))
-    if plan.mark.moment and mark.moment and until.moment:
+    if plan.mark.moment and until.moment:
         ranges.append(_from_moment(plan, mark, until, ties=ties))
-    elif plan.mark.moment and not plan.mark.rowid and until.moment:
-        column = identifier(plan.mark.moment)
-        ranges.append(Range((column, *plan.source_key), f"{column} IS NOT NULL"))
     return tuple(ranges)
 
 
 def _from_moment(plan: TablePlan, mark: Mark, until: Mark, *, ties: bool) -> Range:
+    """Rows from the mark's moment to the bound's; all that have a moment where the mark has none yet."""
     column = identifier(plan.mark.moment or "")
-    low = _bind(earlier(mark.moment or "", plan.mark.lookback))
-    high = _bind(until.moment or "")
-    where = f"{column} {'>=' if ties else '>'} {low[0]} AND {column} <= {high[0]}"
-    parameters = low[1] + high[1]
+    high, parameters = _bind(until.moment or "")
+    where = f"{column} <= {high}"
+    if mark.moment:
+        low, lowest = _bind(earlier(mark.moment, plan.mark.lookback))
+        where = f"{column} {'>=' if ties else '>'} {low} AND {where}"
+        parameters = lowest + parameters
     if plan.mark.rowid:
         where += f" AND {plan.mark.rowid} <= ?"
         parameters += (_LEAST_ROWID if mark.rowid is None else mark.rowid,)

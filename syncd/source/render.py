@@ -95,7 +95,7 @@ class Renderer:
     def _select(self, what: str, rows: Range, limit: int) -> tuple[str, tuple[int | float | str, ...]]:
         """A statement for the first rows of a range, and its parameters; a place that is one number is one of them."""
         single = _single_number(rows, self.plan)
-        place = rows.order[0] if single else _literals(rows.order, utf16=self._utf16)
+        place = rows.order[0] if single else _literals(rows.order)
         after, parameters = "", rows.parameters
         if rows.after is not None:
             after = f" AND ({','.join(rows.order)}) > ({'?' if single else rows.after})"
@@ -169,8 +169,8 @@ def _single_number(rows: Range, plan: TablePlan) -> bool:
     return plan.by_rowid and rows.order == plan.source_key
 
 
-def _literals(expressions: Iterable[str], *, utf16: bool) -> str:
-    return "||','||".join(ranges.safe_literal(expression, utf16=utf16) for expression in expressions)
+def _literals(expressions: Iterable[str]) -> str:
+    return "||','||".join(map(ranges.safe_literal, expressions))
 
 
 def _encoded(payload: bytes | str) -> bytes:
