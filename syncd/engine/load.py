@@ -267,4 +267,5 @@ def _end(sides: Sides, plan: Plan, loaded: list[TablePlan], progress: Progress) 
             failed = ddl.create_foreign_keys(sides.control, sides.schema, table, keys)
             _report(sides, sides.control, table, failed, _NO_FOREIGN_KEY)
     for table in loaded:
-        ddl.analyze(sides.control, sides.schema, table)
+        if phases.get(table.name) is Phase.CATCHUP:
+            ddl.analyze(sides.control, sides.schema, table)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 import apsw
 
@@ -16,6 +17,8 @@ from syncd.types import Rendering, rendering
 _NEWLINE = "char(10)"
 _NUL = "char(0)"
 _KEYS_AT_ONCE = 100
+_AT_MOST = 400
+"""Expressions joined in one go: a table may have 2,000 columns."""
 _SHOWN_BYTES = 2**20
 """Of a value in a reject's row: a reject is for people, the row itself is read from the source again."""
 _ENCODINGS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
@@ -162,7 +165,15 @@ class Renderer:
 
 
 def _joined(fields: Iterable[str]) -> str:
-    return f"concat_ws(',',{','.join(fields)})"
+    """The fields with commas between them; a function of SQLite takes at most 1,000 arguments."""
+    parts = [f"concat_ws(',',{','.join(part)})" for part in _parts(fields)]
+    return parts[0] if len(parts) == 1 else f"concat_ws(',',{','.join(parts)})"
+
+
+def _parts(items: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    remaining = iter(items)
+    while part := tuple(islice(remaining, _AT_MOST)):
+        yield part
 
 
 def _single_number(rows: Range, plan: TablePlan) -> bool:
@@ -185,7 +196,9 @@ def _any_suspect(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
     """
     conditions = [f"({how.suspect})" for _, how in columns]
     conditions += [f"instr({column.expression},{_NUL})" for column, how in columns if how.may_hold_text]
-    return f"CASE WHEN {' OR '.join(conditions)} THEN 1 END"
+    # An expression of SQLite may be 1,000 levels deep, and each OR in a row of them is one.
+    parts = [" OR ".join(part) for part in _parts(conditions)]
+    return f"CASE WHEN ({') OR ('.join(parts)}) THEN 1 END"
 
 
 def _verdict(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:

@@ -64,9 +64,13 @@ def create_indexes(connection: Connection, schema: str, plan: TablePlan) -> tupl
     ]
     failed = []
     for name, query in statements:
-        if not _relation_exists(connection, schema, name):
-            failed.extend(_try(connection, f"{plan.name}.{name}", query))
+        if not _index_exists(connection, schema, plan.target, name) and (error := _try(connection, query)):
+            failed.append(_not_created(plan, name, error))
     return tuple(failed)
+
+
+def _not_created(plan: TablePlan, name: str, error: psycopg.Error) -> Skipped:
+    return Skipped(f"{plan.name}.{name}", " ".join(str(error).split()))
 
 
 def _unique(schema: str, plan: TablePlan, unique: UniquePlan) -> sql.Composed:
@@ -104,24 +108,26 @@ def create_foreign_keys(
                 sql.Identifier(schema, key.parent),
                 _names(key.parent_columns),
             )
-            for skipped in _try(connection, f"{plan.name}.{key.name}", query):
+            error = _try(connection, query)
+            if not error:
+                continue
+            skipped = _not_created(plan, key.name, error)
+            if isinstance(error, psycopg.errors.ForeignKeyViolation):
                 constraint = Constraint(key.name, plan.target, key.columns, schema, key.parent, key.parent_columns)
                 orphans = orphan_count(connection, schema, constraint)
-                failed.append(replace(skipped, reason=f"{orphans} rows without a parent; {skipped.reason}"))
+                skipped = replace(skipped, reason=f"{orphans} rows without a parent; {skipped.reason}")
+            failed.append(skipped)
     return tuple(failed)
 
 
-def _try(connection: Connection, name: str, query: sql.Composed) -> list[Skipped]:
-    """Run a statement that the rows may not permit; the rows stay, the constraint is reported."""
-    try:
-        with guard(connection):
+def _try(connection: Connection, query: sql.Composed) -> psycopg.Error | None:
+    """Run a statement that the rows, the types or a name may not permit; returns the error that says so."""
+    with guard(connection), translated():
+        try:
             connection.execute(query)
-    except _CANNOT_BE as error:
-        return [Skipped(name, " ".join(str(error).split()))]
-    except psycopg.Error:
-        with translated(name):
-            raise
-    return []
+        except _CANNOT_BE as error:
+            return error
+    return None
 
 
 def _has(connection: Connection, schema: str, table: str, kind: str, name: str | None) -> bool:
@@ -135,12 +141,10 @@ def _has(connection: Connection, schema: str, table: str, kind: str, name: str |
     return bool(rows)
 
 
-def _relation_exists(connection: Connection, schema: str, name: str) -> bool:
-    with translated(name):
+def _index_exists(connection: Connection, schema: str, table: str, name: str) -> bool:
+    with translated(table):
         rows = connection.execute(
-            "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = %s AND c.relname = %s",
-            [schema, name],
+            "SELECT FROM pg_indexes WHERE schemaname = %s AND tablename = %s AND indexname = %s", [schema, table, name]
         ).fetchall()
     return bool(rows)
 
