@@ -46,8 +46,8 @@ class Renderer:
         self._plain = plain
         self._keyed = _joined((plain, f"quote({self._source_key})", f"quote({key})"))
         self._careful = _joined((careful, f"quote({self._source_key})", f"quote({careful_key})"))
-        self._suspect = _any_suspect(self._columns)
-        self._verdict = _verdict(self._columns)
+        self._suspect = _any_suspect(self._columns, utf16=self._utf16)
+        self._verdict = _verdict(self._columns, utf16=self._utf16)
 
     def batches(self, rows: Range, *, keyed: bool) -> Iterator[Batch]:
         """Render a range batch by batch, each of at most `batch_rows` rows and 16 MiB."""
@@ -72,11 +72,6 @@ class Renderer:
                 if limit == 1:
                     return self._render_huge(rows)
                 self._at_once = limit = max(1, limit // 4)
-            except UnicodeDecodeError:
-                # A UTF-16 database may hold half a surrogate pair, and then no row of the batch can be read.
-                if limit == 1:
-                    return self._refuse_unreadable(rows)
-                limit = max(1, limit // 4)
 
     def _render(self, rows: Range, limit: int, *, keyed: bool) -> Batch | None:
         line = self._keyed if keyed else self._plain
@@ -128,6 +123,9 @@ class Renderer:
     def _refusal(self, key: str, verdict: str) -> Refusal:
         position, kind = verdict.split(":")
         column: ColumnPlan = self._columns[int(position)][0]
+        if kind == "half":
+            said = "text with half a surrogate pair, or with the character U+FFFD that SQLite reads in its place"
+            return Refusal(key, "encoding", said, column.name)
         if kind == "nul":
             return Refusal(key, "nul", "text with a NUL, which PostgreSQL cannot hold", column.name)
         return Refusal(key, "value", f"{column.type.name} cannot hold this {kind} value exactly", column.name)
@@ -143,20 +141,6 @@ class Renderer:
             return Batch(b"", 0, 1, str(place), (refusal,), keyed=True)
         finally:
             self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
-
-    def _refuse_unreadable(self, rows: Range) -> Batch:
-        """The batch of a single row that holds text which is no Unicode."""
-        key, place = query(self.connection, *self._select(f"{self._source_key} AS key", rows, 1))[0]
-        column = next((c.name for c in self.plan.columns if not self._is_readable(c, rows)), "")
-        refusal = Refusal(key, "encoding", "text that is not valid UTF-16", column)
-        return Batch(b"", 0, 1, str(place), (refusal,), keyed=True)
-
-    def _is_readable(self, column: ColumnPlan, rows: Range) -> bool:
-        try:
-            query(self.connection, *self._select(f"{column.expression} AS value", rows, 1))
-        except UnicodeDecodeError:
-            return False
-        return True
 
     def keys(self, rows: Range) -> frozenset[str]:
         """The source keys of a range."""
@@ -188,7 +172,7 @@ def _encoded(payload: bytes | str) -> bytes:
     return payload.encode() if isinstance(payload, str) else payload
 
 
-def _any_suspect(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
+def _any_suspect(columns: tuple[tuple[ColumnPlan, Rendering], ...], *, utf16: bool) -> str:
     """1 for a row with a suspect value, else NULL.
 
     As the condition of a CASE it is jumped through; as a value SQLite would compute each part of it: 3.6 seconds
@@ -196,12 +180,18 @@ def _any_suspect(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
     """
     conditions = [f"({how.suspect})" for _, how in columns]
     conditions += [f"instr({column.expression},{_NUL})" for column, how in columns if how.may_hold_text]
+    conditions += [_replaced(column) for column, how in columns if utf16 and how.may_hold_text]
     # An expression of SQLite may be 1,000 levels deep, and each OR in a row of them is one.
     parts = [" OR ".join(part) for part in _parts(conditions)]
     return f"CASE WHEN ({') OR ('.join(parts)}) THEN 1 END"
 
 
-def _verdict(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
+def _replaced(column: ColumnPlan) -> str:
+    """True for text in which SQLite reads a character in place of half a surrogate pair."""
+    return f"{column.expression} GLOB '*\ufffd*'"
+
+
+def _verdict(columns: tuple[tuple[ColumnPlan, Rendering], ...], *, utf16: bool) -> str:
     """NULL for a row that can land exactly, else the position of the first column that cannot, and what it holds."""
     cases = []
     for position, (column, how) in enumerate(columns):
@@ -209,6 +199,8 @@ def _verdict(columns: tuple[tuple[ColumnPlan, Rendering], ...]) -> str:
         cases.append(f"WHEN {how.careful_suspect} THEN '{position}:'||typeof({e})")
         if how.may_hold_text:
             cases.append(f"WHEN typeof({e})='text' AND instr({e},{_NUL}) THEN '{position}:nul'")
+        if how.may_hold_text and utf16:
+            cases.append(f"WHEN {_replaced(column)} THEN '{position}:half'")
     return f"CASE {' '.join(cases)} END"
 
 

@@ -1,7 +1,7 @@
 """A source moved by the engine itself: loaded, caught up with, and looked at from outside."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -66,6 +66,11 @@ class Move:
         """Change the source by a script."""
         with closing(sqlite3.connect(self.source)) as database:
             database.executescript(script)
+
+    def insert(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement of the source for each row of values."""
+        with closing(sqlite3.connect(self.source)) as database, database:
+            database.executemany(statement, rows)
 
     def read(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of the source; text as its bytes."""
