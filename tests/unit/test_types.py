@@ -1,0 +1,111 @@
+"""Which type a declared type becomes, and that the shortcut never passes what the careful way refuses."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import apsw
+import pytest
+
+from syncd.model import affinity_of
+from syncd.types import TargetType, created_type, rendering
+from tests.plugins.values import ALL
+
+AFFINITIES = {"": "BLOB", "TEXT": "TEXT", "NUMERIC": "NUMERIC", "INTEGER": "INTEGER", "REAL": "REAL"}
+TARGETS = (
+    "text", "character varying(3)", "character(5)", "name", '"char"', "bigint", "double precision", "real", "numeric",
+    "numeric(10,2)", "numeric(40,20)", "boolean", "date", "timestamp without time zone", "timestamp with time zone",
+    "time without time zone", "bytea", "uuid", "json", "jsonb", "inet",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("declared", "created"),
+    [
+        ("", "text"),
+        ("INTEGER", "bigint"),
+        ("int", "bigint"),
+        ("UNSIGNED BIG INT", "bigint"),
+        ("VARCHAR(255)", "text"),
+        ("NCHAR(55)", "text"),
+        ("BLOB", "bytea"),
+        ("REAL", "double precision"),
+        ("DOUBLE PRECISION", "double precision"),
+        ("FLOAT", "double precision"),
+        ("NUMERIC", "numeric"),
+        ("DECIMAL(10,2)", "numeric(10,2)"),
+        ("DECIMAL( 10 , 5 )", "numeric(10,5)"),
+        ("NUMERIC(5)", "numeric(5,0)"),
+        ("DECIMAL(2,5)", "numeric"),
+        ("DECIMAL(2000,5)", "numeric"),
+        ("BOOLEAN", "boolean"),
+        ("DATE", "date"),
+        ("DATETIME", "timestamp without time zone"),
+        ("TIMESTAMP", "timestamp without time zone"),
+        ("TIMESTAMP WITH TIME ZONE", "timestamp with time zone"),
+        ("TIMESTAMPTZ", "timestamp with time zone"),
+        ("TIME", "time without time zone"),
+        ("JSON", "jsonb"),
+        ("UUID", "uuid"),
+        ("no such thing", "text"),
+    ],
+)
+def test_a_declared_type_becomes(declared: str, created: str) -> None:
+    assert created_type(declared) == created
+
+
+@pytest.mark.parametrize(
+    ("declared", "affinity"),
+    [
+        ("CHARINT", "INTEGER"),
+        ("FLOATING POINT", "INTEGER"),
+        ("STRING", "NUMERIC"),
+        ("", "BLOB"),
+        ("CLOB", "TEXT"),
+        ("DOUB", "REAL"),
+    ],
+)
+def test_affinity_follows_the_rules_in_their_order(declared: str, affinity: str) -> None:
+    assert affinity_of(declared) == affinity
+
+
+def test_a_type_is_told_with_and_without_its_modifiers() -> None:
+    assert (TargetType("numeric(10,-2)").base, TargetType("numeric(10,-2)").modifiers) == ("numeric", (10, -2))
+    assert TargetType("timestamp(3) without time zone").base == "timestamp without time zone"
+
+
+@pytest.fixture(scope="module")
+def values() -> Iterator[apsw.Connection]:
+    """Every value in a column of every affinity: the tables are named after the declared type."""
+    with closing(apsw.Connection(":memory:")) as database:
+        for declared in AFFINITIES:
+            database.execute(f'CREATE TABLE "{declared or "none"}" (id INTEGER PRIMARY KEY, v {declared})')
+            for key, value in enumerate(ALL):
+                database.execute(f'INSERT INTO "{declared or "none"}" VALUES ({key}, {value})')
+        yield database
+
+
+@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize("declared", AFFINITIES)
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_the_shortcut_passes_the_careful_way_renders_the_same(
+    values: apsw.Connection, target: str, declared: str, existing: bool
+) -> None:
+    how = rendering("v", AFFINITIES[declared], TargetType(target, scale_rounds=existing))
+    nul = "instr(v, char(0))" if how.may_hold_text else "0"
+    passed = f'SELECT id FROM "{declared or "none"}" WHERE NOT coalesce({how.suspect} OR {nul}, 0)'
+    unequal = f"coalesce({how.careful_suspect}, 0) OR {_unquoted(how.field)} IS NOT {_unquoted(how.careful_field)}"
+    found = values.execute(f'SELECT id FROM "{declared or "none"}" WHERE id IN ({passed}) AND ({unequal})').fetchall()
+    assert [value for key, value in enumerate(ALL) if (key,) in found] == []
+
+
+def _unquoted(field: str) -> str:
+    """What CSV reads from a field of such values: quotes around it or none are the same, but for NULL."""
+    return f"iif({field}='NULL',NULL,trim(CAST({field} AS TEXT),''''))"
+
+
+@pytest.mark.parametrize("declared", AFFINITIES)
+@pytest.mark.parametrize("target", TARGETS)
+def test_null_is_never_suspect(values: apsw.Connection, target: str, declared: str) -> None:
+    how = rendering("v", AFFINITIES[declared], TargetType(target))
+    statement = f'SELECT {how.field}, coalesce({how.suspect}, 0) FROM "{declared or "none"}" WHERE v IS NULL'
+    assert set(values.execute(statement).fetchall()) == {("NULL", 0)}
