@@ -6,7 +6,6 @@ DSN or another URL: they may carry a password.
 A key is accepted because a model below has a field of that name; nothing else lists it.
 """
 
-import configparser
 import csv
 import difflib
 import re
@@ -14,17 +13,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from enum import StrEnum
-from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from zoneinfo import ZoneInfo, available_timezones
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from syncd.errors import ConfigError, RefusedError
+from syncd import ini
+from syncd.errors import ConfigError
+from syncd.ini import Fault
 
 
 class OnConflict(StrEnum):
@@ -86,6 +85,9 @@ def _names(value: object) -> object:
 
 def _crontab(value: str) -> str:
     try:
+        # Imported here: it takes 60 ms, a tenth of what a command takes to start, and few write a crontab line.
+        from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415
+
         CronTrigger.from_crontab(value, timezone=UTC)
     except ValueError:
         raise ValueError("is no crontab line: minute hour day month weekday, as in */5 * * * *") from None
@@ -213,7 +215,6 @@ class Config(_Section):
 
 
 _Address = tuple[str, str]
-_Fault = tuple[int, str]
 _SECTIONS: Mapping[str, type[_Section]] = {
     "source": SourceConfig,
     "target": TargetConfig,
@@ -251,7 +252,7 @@ def load(path: Path | None, overrides: Mapping[_Address, str] = {}, environ: Map
 
     Raises `ConfigError`, whose text has a line for each fault, and `RefusedError` when the file may not be read.
     """
-    faults: list[_Fault] = []
+    faults: list[Fault] = []
     given = _from_file(path, faults) if path else {}
     for name, address in _VARIABLES.items():
         if environ.get(name):
@@ -278,13 +279,13 @@ class _Given:
     line: int = 0
     folder: Path = Path()
 
-    def fault(self, what: str) -> _Fault:
+    def fault(self, what: str) -> Fault:
         section, key = self.address
         place = f"[{section}] {key}".removeprefix("[] ").strip()
         # wherever a URL has strayed to, it may hold a password, and that may hold blanks
         return self.line, f"{self.origin}: " + re.sub(r"\S*://(.*@)?\S*", "(a URL)", f"{place}: {what}")
 
-    def refused(self, why: str) -> _Fault:
+    def refused(self, why: str) -> Fault:
         """Quote the value before `why`, unless it may hold a password."""
         section, key = self.address
         secret = not _fields(section)[key].repr or re.search("\n|passw", self.text, re.IGNORECASE)
@@ -297,7 +298,7 @@ def _fields(section: str) -> Mapping[str, FieldInfo]:
     return {str(field.validation_alias or name): field for name, field in model.model_fields.items()} if model else {}
 
 
-def _accepted(given: Mapping[_Address, _Given], faults: list[_Fault]) -> dict[str, Any]:
+def _accepted(given: Mapping[_Address, _Given], faults: list[Fault]) -> dict[str, Any]:
     """Give the values of known keys, nested as in `Config`."""
     values: dict[str, Any] = {"tables": {}}
     for (section, key), value in given.items():
@@ -336,7 +337,7 @@ def _wanted(value: _Given, field: FieldInfo) -> str | Path:
         raise ValueError("is in a home folder that does not exist") from None
 
 
-def _refusal(given: Mapping[_Address, _Given], details: Mapping[str, Any]) -> _Fault:
+def _refusal(given: Mapping[_Address, _Given], details: Mapping[str, Any]) -> Fault:
     """Say in plain words what pydantic found wrong with a value, and where the value comes from."""
     section, key, *deeper = map(str, details["loc"])
     value = given[(f"table:{key}", deeper[0]) if section == "tables" else (section, key)]
@@ -351,49 +352,13 @@ def _refusal(given: Mapping[_Address, _Given], details: Mapping[str, Any]) -> _F
             return value.refused(_REFUSALS.get(kind, "is refused").format(**context))
 
 
-class _NumberedParser(configparser.RawConfigParser):
-    """Parses lines that begin with their own number and a NUL, so that no section and no key meets its double."""
-
-    SECTCRE = re.compile(r"(?P<header>[0-9]+\0\[.+)\]")
-
-    def optionxform(self, optionstr: str) -> str:
-        return optionstr
-
-
-def _from_file(path: Path, faults: list[_Fault]) -> dict[_Address, _Given]:
-    parser = _NumberedParser(delimiters=("=",), interpolation=None, default_section="")
-    lines = enumerate(_text(path, faults).split("\n"), 1)
-    numbered_lines = (re.sub(r"^(\s*)(?=[^\s#;])", rf"\g<1>{number}\0", line) for number, line in lines)
-    try:
-        parser.read_file(chain(["0\0[ ]"], numbered_lines))
-    except configparser.ParsingError as error:
-        what = "is no `key = value`, no [section] and no comment"
-        faults += [(number - 1, f"{path}:{number - 1}: {what}") for number, _ in error.errors]
+def _from_file(path: Path, faults: list[Fault]) -> dict[_Address, _Given]:
     given: dict[_Address, _Given] = {}
-    for header in parser.sections():
-        section = ":".join(part.strip() for part in header.partition("[")[2].split(":", 1))
-        for numbered, text in [(header, ""), *parser.items(header)]:
-            line, _, key = numbered.partition("\0")
-            address = (section, "" if numbered is header else key or "=")
-            value = _Given(address, re.sub("(?m)^[0-9]+\0", "", text).strip(), f"{path}:{line}", int(line), path.parent)
-            if address in given:
-                faults.append(value.fault(f"given twice, first on line {given[address].line}"))
-            else:
-                given[address] = value
+    for entry in ini.read(path, faults):
+        address = (entry.section, entry.key)
+        value = _Given(address, entry.text, f"{path}:{entry.line}", entry.line, path.parent)
+        if address in given:
+            faults.append(value.fault(f"given twice, first on line {given[address].line}"))
+        else:
+            given[address] = value
     return given
-
-
-def _text(path: Path, faults: list[_Fault]) -> str:
-    try:
-        text = path.read_text("utf-8")
-    except PermissionError:
-        advice = "give the user that runs syncd the right to read it"
-        raise RefusedError("the file may not be read", where=str(path), advice=advice) from None
-    except OSError as error:
-        raise ConfigError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError("is not UTF-8; save the file as UTF-8", where=f"{path}:{line}") from None
-    if text.startswith("\ufeff"):
-        faults.append((1, f"{path}:1: begins with a byte order mark; save the file as UTF-8 without one"))
-    return text.removeprefix("\ufeff")

@@ -141,13 +141,15 @@ class Mark:
 class Range:
     """Rows of one table in the order of `order` (SQLite expressions), after `after` (their literals, exclusive).
 
-    `parameters` are the values of the question marks in `where`: text that stays the same is prepared once.
+    `parameters` are the values of the question marks in `where`: text that stays the same is prepared once. `until` is
+    the last rowid of a range that is bounded by nothing else.
     """
 
     order: tuple[str, ...]
     where: str = "1"
     parameters: tuple[int | float | str, ...] = ()
     after: str | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import io
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import apsw
 import click
@@ -22,7 +21,7 @@ EXIT_INTERRUPTED = 130
 
 
 @click.command(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("syncd"), "--version", message="%(prog)s %(version)s")
+@click.version_option(None, "--version", package_name="syncd", message="%(prog)s %(version)s")
 def syncd() -> None:
     """Move a live SQLite application to PostgreSQL without losing a row.
 

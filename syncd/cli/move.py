@@ -14,7 +14,6 @@ from syncd.engine.persistence import persistently
 from syncd.engine.sides import Ownership, Sides
 from syncd.errors import RetryError, UsageError
 from syncd.model import Applied, PassReport, Phase, TableReport
-from syncd.service.daemon import run_daemon
 
 EXIT_STOPPED_TABLE = 1
 LOAD_STOPPED = "stopped; syncd load goes on from here"
@@ -136,4 +135,7 @@ def run(session: Session, *, accept_new_source: bool) -> int:
     """
     session.check_source()
     with session.target() as target:
+        # Imported here: no other command waits for the scheduler and the watcher to be imported.
+        from syncd.service.daemon import run_daemon  # noqa: PLC0415
+
         return run_daemon(session.reloaded(), target, session.reloaded, accept_new_source=accept_new_source)

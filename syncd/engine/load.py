@@ -63,7 +63,7 @@ def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> lis
         reports += _load_tables(sides, plan, wanted, origin, progress, stopping)
         _discard(sides, origin)
     if not stopping():
-        _end(sides, plan, wanted, progress)
+        _end(sides, plan, progress)
     return reports
 
 
@@ -256,8 +256,11 @@ def _discard(sides: Sides, origin: _Origin) -> None:
         origin.path.unlink(missing_ok=True)
 
 
-def _end(sides: Sides, plan: Plan, loaded: list[TablePlan], progress: Progress) -> None:
-    """What needs every table: foreign keys; statistics. An earlier load may have ended before it came to this."""
+def _end(sides: Sides, plan: Plan, progress: Progress) -> None:
+    """What needs every table: foreign keys. An earlier load may have ended before it came to this.
+
+    Statistics are left to autovacuum, which counts the copied rows and analyzes within a minute.
+    """
     phases = {name: checkpoint.phase for name, checkpoint in sides.checkpoints().items()}
     for table in plan.tables:
         if table.created and phases.get(table.name) is Phase.CATCHUP:
@@ -266,6 +269,3 @@ def _end(sides: Sides, plan: Plan, loaded: list[TablePlan], progress: Progress) 
             progress.note(f"{table.name}: foreign keys")
             failed = ddl.create_foreign_keys(sides.control, sides.schema, table, keys)
             _report(sides, sides.control, table, failed, _NO_FOREIGN_KEY)
-    for table in loaded:
-        if phases.get(table.name) is Phase.CATCHUP:
-            ddl.analyze(sides.control, sides.schema, table)

@@ -42,7 +42,7 @@ def whole(plan: TablePlan, until: int | None = None, after: str | None = None) -
     """Every row in the order of the source key; of a table with rowids those up to `until`, inclusive."""
     if until is None:
         return Range(plan.source_key, after=after)
-    return Range(plan.source_key, f"{plan.source_key[0]} <= ?", (until,), after)
+    return Range(plan.source_key, f"{plan.source_key[0]} <= ?", (until,), after, until)
 
 
 def after(rows: Range, place: str) -> Range:
@@ -60,7 +60,7 @@ def without(rows: Range, plan: TablePlan, left_out: frozenset[str]) -> Range:
     """The range less the rows of these source keys."""
     if not left_out:
         return rows
-    return replace(rows, where=f"{rows.where} AND NOT ({of_keys(plan, left_out).where})")
+    return replace(rows, where=f"{rows.where} AND NOT ({of_keys(plan, left_out).where})", until=None)
 
 
 def spans(

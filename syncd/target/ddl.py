@@ -147,9 +147,3 @@ def _index_exists(connection: Connection, schema: str, table: str, name: str) ->
             "SELECT FROM pg_indexes WHERE schemaname = %s AND tablename = %s AND indexname = %s", [schema, table, name]
         ).fetchall()
     return bool(rows)
-
-
-def analyze(connection: Connection, schema: str, plan: TablePlan) -> None:
-    """Give the planner statistics of the rows that were copied."""
-    with guard(connection), translated(plan.name):
-        connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, plan.target)))
