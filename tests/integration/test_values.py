@@ -11,6 +11,9 @@ from tests.plugins.moving import Move
 from tests.plugins.postgres import Server, new_database
 from tests.plugins.values import ALL, Stored, holds
 
+# All share what is sent once: let one worker have them.
+pytestmark = pytest.mark.xdist_group("values")
+
 DECLARED = (
     "", "ANY", "INTEGER", "INT", "BIGINT", "SMALLINT", "TEXT", "VARCHAR(3)", "CHAR(5)", "CLOB", "BLOB", "REAL",
     "DOUBLE PRECISION", "FLOAT", "NUMERIC", "DECIMAL(10,2)", "DECIMAL(30,15)", "NUMERIC(5)", "BOOLEAN", "DATE",
