@@ -87,6 +87,7 @@ class Catchup:
         while True:
             with self._sides.source.transaction() as connection:
                 if readers := self._current_readers(connection, there):
+                    self._confirm_loaded()
                     seen = int(connection.pragma("data_version"))
                     readings = readers.read(self._active(), again, spool, thorough=thorough)
                     if observe:
@@ -118,6 +119,8 @@ class Catchup:
         """Read from the checkpoints how far each loaded table has come; the answer waits for a COMMIT under way."""
         own = self._sides.state.checkpoints(self.connection, lock=True)
         self._known = {c.table: c for c in own if c.part == TABLE_PART and _is_loaded(c, own)}
+
+    def _confirm_loaded(self) -> None:
         if not self._known:
             raise NotReadyError("nothing is loaded yet", where=str(self._sides.source.path), advice="First: syncd load")
 
@@ -193,7 +196,7 @@ class Catchup:
             self._known[outcome.report.table] = outcome.checkpoint
             if self._readers:
                 self._readers.applied(reading)
-            _tell(outcome.report)
+            _tell(outcome.report, newly_refused=len(outcome.refused - reading.again))
         return outcomes
 
     def _write_in_batches(
@@ -307,14 +310,10 @@ def _pieces(reading: TableReading, known: Checkpoint) -> list[TableReading]:
     return [*first, replace(reading, batches=reading.batches[-1:])]
 
 
-def _tell(report: TableReport) -> None:
+def _tell(report: TableReport, newly_refused: int = 0) -> None:
+    """Log what a person must know: not each time that a row is refused again."""
     if report.error:
         event("ERROR", "table_stopped", report.error, table=report.table)
-    elif report.applied.rejected:
-        event(
-            "WARNING",
-            "rows_rejected",
-            f"{report.table}: rows rejected",
-            table=report.table,
-            rows=report.applied.rejected,
-        )
+    elif newly_refused:
+        said = f"{report.table}: rows rejected"
+        event("WARNING", "rows_rejected", said, table=report.table, rows=newly_refused)

@@ -174,7 +174,7 @@ class Worker:
                 self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             applied, refusals = self._bring(load, batch)
             self._keep(plan, refusals)
-            state.advance(self.connection, plan.name, part.number, batch.last, applied.written)
+            state.advance(self.connection, plan.name, part.number, batch.last, batch.read - len(refusals))
         load.add(replace(applied, read=batch.read, rejected=len(refusals)))
         return replace(part.rows, after=batch.last)
 
