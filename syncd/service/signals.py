@@ -1,13 +1,17 @@
 """What wakes the daemon: signals, the schedule, changes of the file. Each only sets a flag.
 
-A handler does nothing else: the log's lock may be held by the very thread that a signal interrupts.
+A signal's handler does nothing else. It runs in the thread that it interrupts, and that may hold the lock of the log or
+of the very event on which it sleeps: setting the event there stopped a daemon for ever.
 """
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+SIGNAL_SECONDS = 0.2
 
 
 class Wake:
@@ -20,10 +24,13 @@ class Wake:
         self.scheduled = True
 
     def sleep(self, seconds: float) -> bool:
-        """Sleep until something happens, at most so long; returns whether it did."""
-        happened = self._event.wait(seconds)
-        self._event.clear()
-        return happened
+        """Sleep until something happens, at most so long; returns whether it did. Signals are seen within 0.2 s."""
+        deadline = time.monotonic() + seconds
+        while not (self.stopped or self.reload) and (left := deadline - time.monotonic()) > 0:
+            if self._event.wait(min(left, SIGNAL_SECONDS)):
+                self._event.clear()
+                return True
+        return self.stopped or self.reload
 
     def is_stopping(self) -> bool:
         return self.stopped
@@ -42,11 +49,9 @@ class Wake:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopped = True
-        self._event.set()
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
         self.reload = True
-        self._event.set()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
