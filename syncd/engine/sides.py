@@ -12,7 +12,7 @@ import apsw
 from syncd import plan as planning
 from syncd.config import Config
 from syncd.errors import RefusedError, SourceError, UsageError
-from syncd.model import Catalog, Table, digest
+from syncd.model import Table, digest
 from syncd.plan import AUTO_DATE_ROWS, Plan, TargetTable
 from syncd.quoting import identifier
 from syncd.source import catalog as source_catalog
@@ -170,9 +170,3 @@ def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     named = frozenset(c.base_snapshot for c in state.checkpoints(control) if c.base_snapshot)
     snapshot.discard_others(directory, named)
     return directory
-
-
-def catalog_of(sides: Sides) -> Catalog:
-    """The source's catalogue now."""
-    with sides.source.transaction() as connection:
-        return source_catalog.read(connection)
