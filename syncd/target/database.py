@@ -2,9 +2,8 @@
 
 import os
 import re
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -256,9 +255,3 @@ def savepoint(connection: Connection) -> Iterator[None]:
             connection.execute("ROLLBACK TO SAVEPOINT part")
         raise
     connection.execute("RELEASE SAVEPOINT part")
-
-
-def describe(connection: Connection) -> Mapping[str, str]:
-    """Version and place of the server, for reports."""
-    info = connection.info
-    return {"version": info.parameter_status("server_version") or "", "host": info.host or socket.gethostname()}
