@@ -43,7 +43,8 @@ class TargetType:
 class Rendering:
     """How one SQLite expression is rendered for one type; all members are SQLite expressions.
 
-    `may_hold_text` asks for the check for an embedded NUL, at which `quote()` and GLOB stop reading.
+    `may_hold_text` asks for the check for an embedded NUL, at which `quote()` and GLOB stop reading; `suspect` finds
+    it by itself where `sees_nul` is true.
     """
 
     field: str
@@ -51,6 +52,7 @@ class Rendering:
     careful_field: str
     careful_suspect: str
     may_hold_text: bool
+    sees_nul: bool = False
 
 
 def created_type(declared: str) -> str:
@@ -240,9 +242,10 @@ def _boolean(e: str, _: Affinity, __: TargetType) -> Rendering:
 
 def _date(e: str, _: Affinity, __: TargetType) -> Rendering:
     midnight = f"({e} GLOB '{_DATE}[ T]00:00:00' OR {e} GLOB '{_DATE}[ T]00:00')"
-    suspect = f"({e} NOT GLOB '{_DATE}' OR {e}>=x'')"
+    suspect = f"({e} NOT GLOB '{_DATE}' OR octet_length({e})<>10 OR {e}>=x'')"
     field = f"quote(iif({midnight},substr({e},1,10),{e}))"
-    return Rendering(_plain(e), suspect, field, f"({suspect} AND NOT {midnight})", may_hold_text=True)
+    careful = f"({suspect} AND NOT {midnight})"
+    return Rendering(_plain(e), suspect, field, careful, may_hold_text=True, sees_nul=True)
 
 
 def _fraction(e: str, start: int) -> str:
@@ -259,14 +262,7 @@ def _moment_forms(e: str) -> str:
 
 
 def _timestamp(e: str, _: Affinity, __: TargetType) -> Rendering:
-    suspect = f"({e}>=x'' OR NOT ({_common_moment(e)} OR {_moment_forms(e)}))"
-    return Rendering(_plain(e), suspect, f"quote({e})", suspect, may_hold_text=True)
-
-
-def _common_moment(e: str) -> str:
-    """The form that most values have, tried first: `2024-01-01 23:59:59`, before 20 o'clock and after."""
-    rest = ":[0-5][0-9]:[0-5][0-9]"
-    return f"{e} GLOB '{_DATE} [01][0-9]{rest}' OR {e} GLOB '{_DATE} 2[0-3]{rest}'"
+    return _moment(e, _moment_forms(e))
 
 
 def _timestamptz(e: str, _: Affinity, __: TargetType) -> Rendering:
@@ -276,8 +272,15 @@ def _timestamptz(e: str, _: Affinity, __: TargetType) -> Rendering:
         f"CASE WHEN substr({e},-1) IN ('Z','z') THEN substr({e},1,length({e})-1) "
         f"WHEN {offset} THEN substr({e},1,length({e})-6) WHEN {hours} THEN substr({e},1,length({e})-3) ELSE {e} END"
     )
-    suspect = f"({e}>=x'' OR NOT ({_common_moment(e)} OR {_moment_forms(f'({local})')}))"
-    return Rendering(_plain(e), suspect, f"quote({e})", suspect, may_hold_text=True)
+    return _moment(e, _moment_forms(f"({local})"))
+
+
+def _moment(e: str, good: str) -> Rendering:
+    """What SQLite writes back unchanged is tried first: `2024-01-01 23:59:59`, in half the time of GLOB."""
+    common = f"(datetime({e}) IS {e} AND {e}>='0')"
+    careful = f"({e}>=x'' OR NOT ({common} OR {good}))"
+    suspect = f"(NOT ({common} OR ({good} AND NOT instr({e},char(0)))) OR {e}>=x'')"
+    return Rendering(_plain(e), suspect, f"quote({e})", careful, may_hold_text=True, sees_nul=True)
 
 
 def _time(e: str, _: Affinity, __: TargetType) -> Rendering:

@@ -203,7 +203,9 @@ def _any_suspect(columns: tuple[tuple[ColumnPlan, Rendering], ...], *, utf16: bo
     instead of 2.5 for 926,325 rows of ten columns.
     """
     conditions = [f"({how.suspect})" for _, how in columns]
-    conditions += [f"instr({column.expression},{_NUL})" for column, how in columns if how.may_hold_text]
+    conditions += [
+        f"instr({column.expression},{_NUL})" for column, how in columns if how.may_hold_text and not how.sees_nul
+    ]
     conditions += [_replaced(column) for column, how in columns if utf16 and how.may_hold_text]
     # An expression of SQLite may be 1,000 levels deep, and each OR in a row of them is one.
     parts = [" OR ".join(part) for part in _parts(conditions)]

@@ -78,7 +78,7 @@ class TestDefaults:
             cron=None,
             watch=True,
             batch_rows=5000,
-            workers=4,
+            workers=max(2, min(8, os.cpu_count() or 2)),
             max_reject_ratio=0.01,
             state_dir=None,
             tables=(),

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 import click
+import pydantic_core
 import pytest
 from pydantic import BaseModel
 
@@ -135,7 +136,7 @@ def test_the_table_of_a_section_has_every_key_with_its_default(section: str) -> 
 def shown(default: object) -> str:
     """A default as the README writes it; empty where it says in words what happens."""
     match default:
-        case None | ():
+        case None | () | pydantic_core.PydanticUndefined:
             return ""
         case bool():
             return "`yes`" if default else "`no`"
