@@ -1,5 +1,6 @@
 """A crew of threads that works off tables part by part; a table begins when those that it waits for are finished."""
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,6 +10,8 @@ from typing import Generic, TypeVar
 
 W = TypeVar("W")
 P = TypeVar("P")
+
+_NICE = 10
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def _sorted(jobs: Mapping[str, Job[P]]) -> "TopologicalSorter[str]":
 def _labour(
     worker: W, board: _Board[P], crew: int, work: Callable[[W, P], None], finish: Callable[[W, str], None]
 ) -> None:
+    _give_way()
     while (item := board.todo.get()) is not None and board.failure is None:
         name, part = item
         try:
@@ -108,3 +112,12 @@ def _labour(
         except BaseException as error:
             board.failure = board.failure or error
             board.dismiss(crew)
+
+
+def _give_way() -> None:
+    """Let the application come first that writes to the source: its p99 commit took 2.2 times as long beside a load.
+
+    Linux keeps the nice value of each thread: sched(7).
+    """
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(_NICE, os.getpriority(os.PRIO_PROCESS, thread)))
