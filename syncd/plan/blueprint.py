@@ -33,7 +33,7 @@ class TargetTable:
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """One column of the target: `expression` is the SQLite expression whose value it gets."""
+    """One column of the target: `expression` is the SQLite expression whose value it gets, `why` explains its type."""
 
     name: str
     expression: str
@@ -41,6 +41,7 @@ class ColumnPlan:
     type: TargetType
     not_null: bool = False
     identity: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,20 @@ class IndexPlan:
 
 
 @dataclass(frozen=True)
+class RowCheck:
+    """A named SQLite condition: rows for which it is false are rejected under its name. NULL counts as true, as in SQL."""
+
+    name: str
+    condition: str
+
+
+@dataclass(frozen=True)
 class TablePlan:
     """All that is decided about one table.
 
     `source_key` are the SQLite expressions that name one source row: its rowid, or its primary key where it has none.
-    `created` is true where syncd makes the target table.
+    `created` is true where syncd makes the target table. `where` is the SQLite condition for the rows that belong;
+    `reads` names the other source tables that `where`, the checks and the columns' expressions read.
     """
 
     source: Table
@@ -105,6 +115,10 @@ class TablePlan:
     foreign_keys: tuple[ForeignKeyPlan, ...] = ()
     parents: tuple[str, ...] = ()
     not_carried: tuple[Skipped, ...] = ()
+    where: str = "1"
+    checks: tuple[RowCheck, ...] = ()
+    reads: frozenset[str] = frozenset()
+    deletes: bool = True
 
     @property
     def name(self) -> str:
