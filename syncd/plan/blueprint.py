@@ -85,7 +85,7 @@ class IndexPlan:
 
 @dataclass(frozen=True)
 class RowCheck:
-    """A named SQLite condition: rows for which it is false are rejected under its name. NULL counts as true, as in SQL."""
+    """A named SQLite condition: rows for which it is false are rejected under its name; NULL is not false."""
 
     name: str
     condition: str
