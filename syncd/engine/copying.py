@@ -73,8 +73,8 @@ class TableLoad:
         self.progress.table_finished(self.plan.name)
 
     def report(self) -> TableReport:
-        now = time.monotonic()
-        seconds = (self.ended or now) - (self.began or now)
+        ended = self.ended or time.monotonic()
+        seconds = ended - (self.began or ended)
         return TableReport(self.plan.name, self.applied, seconds, str(self.error) if self.error else "")
 
 

@@ -1,0 +1,128 @@
+"""The sections of the INI file as frozen models: a key is accepted because a model has a field of that name."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from syncd.config.values import (
+    BatchRows,
+    Duration,
+    ForeignKeys,
+    Level,
+    Names,
+    OnConflict,
+    Ratio,
+    WatermarkKind,
+    crontab,
+    one_for_each_processor,
+    timezone_name,
+)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+
+
+class Watermark(Section):
+    """How a table's new rows are found, from `auto | rowid | date:COLUMN | none`; `column` is None unless `date`."""
+
+    kind: WatermarkKind = WatermarkKind.AUTO
+    column: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        kind, _, column = value.partition(":")
+        return {"kind": kind.strip(), "column": column.strip() or None}
+
+    @model_validator(mode="after")
+    def _a_date_has_a_column(self) -> Self:
+        if (self.kind is WatermarkKind.DATE) != bool(self.column):
+            raise ValueError("is none of auto, rowid, date:COLUMN, none")
+        return self
+
+
+class SourceConfig(Section):
+    """The SQLite file."""
+
+    path: Path | None = None
+
+
+class TargetConfig(Section):
+    """The PostgreSQL database.
+
+    `dsn` is a libpq connection string, `embedded`, or None when none was given; `repr()` leaves it out.
+    `timezone` is the zone of text without one that lands in a timestamptz column.
+    """
+
+    dsn: str | None = Field(default=None, repr=False)
+    password_file: Path | None = None
+    schema_: str = Field(default="public", validation_alias="schema")
+    create_tables: bool = True
+    on_conflict: OnConflict = OnConflict.UPDATE
+    foreign_keys: ForeignKeys = ForeignKeys.AUTO
+    timezone: Annotated[str, AfterValidator(timezone_name)] = "UTC"
+
+
+class SyncConfig(Section):
+    """When, what and how much. `cron`, when given, stands in for `interval`; no `tables` means all but `skip`.
+
+    `workers` is one for each processor, 2 to 8: a worker renders on one while its server process copies on another,
+    and four workers on two processors took a fifth longer than two.
+    """
+
+    interval: Duration = Field(default=timedelta(seconds=5), gt=timedelta())
+    cron: Annotated[str, AfterValidator(crontab)] | None = None
+    watch: bool = True
+    batch_rows: BatchRows = 5000
+    workers: int = Field(default_factory=one_for_each_processor, ge=1, le=32)
+    max_reject_ratio: Ratio = 0.01
+    state_dir: Path | None = None
+    tables: Names = ()
+    skip: Names = ()
+
+
+class TableConfig(Section):
+    """What one table does otherwise; None means as `[sync]` says."""
+
+    key: Names = ()
+    watermark: Watermark = Watermark()
+    lookback: Duration = Field(default=timedelta(), ge=timedelta())
+    batch_rows: BatchRows | None = None
+    max_reject_ratio: Ratio | None = None
+
+
+class LogConfig(Section):
+    """What is logged and how."""
+
+    level: Level = "INFO"
+    format: Literal["text", "json", "journal"] = "text"
+
+
+class Config(Section):
+    """All settings. `tables` is keyed by the source table's name as the file spells it."""
+
+    source: SourceConfig = SourceConfig()
+    target: TargetConfig = TargetConfig()
+    sync: SyncConfig = SyncConfig()
+    tables: Mapping[str, TableConfig] = {}
+    log: LogConfig = LogConfig()
+
+    def table(self, name: str) -> TableConfig:
+        """Give the settings of a source table, the defaults if it has no section."""
+        return self.tables.get(name, TableConfig())
+
+    def batch_rows(self, name: str) -> int:
+        """Give the most rows of one batch of a source table."""
+        own = self.table(name).batch_rows
+        return self.sync.batch_rows if own is None else own
+
+    def max_reject_ratio(self, name: str) -> float:
+        """Give the share of a source table's rows, 0 to 1, that may be rejected before the table stops."""
+        own = self.table(name).max_reject_ratio
+        return self.sync.max_reject_ratio if own is None else own
