@@ -1,18 +1,31 @@
 """The INI file, the environment and the flags as one frozen `Config`."""
 
 from syncd.config.reading import load
-from syncd.config.sections import Config, LogConfig, SourceConfig, SyncConfig, TableConfig, TargetConfig, Watermark
-from syncd.config.values import ForeignKeys, OnConflict, WatermarkKind
+from syncd.config.sections import (
+    Config,
+    Expression,
+    LogConfig,
+    SourceConfig,
+    SyncConfig,
+    TableConfig,
+    TargetConfig,
+    TypeOverride,
+    Watermark,
+)
+from syncd.config.values import ForeignKeys, NameStyle, OnConflict, WatermarkKind
 
 __all__ = [
     "Config",
+    "Expression",
     "ForeignKeys",
     "LogConfig",
+    "NameStyle",
     "OnConflict",
     "SourceConfig",
     "SyncConfig",
     "TableConfig",
     "TargetConfig",
+    "TypeOverride",
     "Watermark",
     "WatermarkKind",
     "load",

@@ -14,7 +14,16 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from syncd import ini
-from syncd.config.sections import Config, LogConfig, Section, SourceConfig, SyncConfig, TableConfig, TargetConfig
+from syncd.config.sections import (
+    Config,
+    Expression,
+    LogConfig,
+    Section,
+    SourceConfig,
+    SyncConfig,
+    TableConfig,
+    TargetConfig,
+)
 from syncd.config.values import meant
 from syncd.errors import ConfigError
 from syncd.ini import Fault
@@ -93,7 +102,8 @@ class _Given:
     def refused(self, why: str) -> Fault:
         """Quote the value before `why`, unless it may hold a password."""
         section, key = self.address
-        secret = not _fields(section)[key].repr or re.search("\n|passw", self.text, re.IGNORECASE)
+        fields = _fields(section)
+        secret = not fields[_known_as(key, fields)[0]].repr or re.search("\n|passw", self.text, re.IGNORECASE)
         return self.fault(f"{'the value' if secret else f'`{self.text}`'} {why}")
 
 
@@ -103,24 +113,33 @@ def _fields(section: str) -> Mapping[str, FieldInfo]:
     return {str(field.validation_alias or name): field for name, field in model.model_fields.items()} if model else {}
 
 
+def _known_as(key: str, fields: Mapping[str, FieldInfo]) -> tuple[str, str]:
+    """The field that a key belongs to, and what it names of it: `column.region` names `region` of `column.NAME`."""
+    kind, dot, name = key.partition(".")
+    family = f"{kind}.NAME"
+    return (family, name) if dot and name and family in fields else (key, "")
+
+
 def _accepted(given: Mapping[_Address, _Given], faults: list[Fault]) -> dict[str, Any]:
     """Give the values of known keys, nested as in `Config`."""
     values: dict[str, Any] = {"tables": {}}
     for (section, key), value in given.items():
         fields = _fields(section)
         kind, _, table = section.partition(":")
+        known, named = _known_as(key, fields)
         if key and not section:
             faults.append(value.fault("stands before the first [section]"))
         elif section and not fields and not (key and value.line):
             faults.append(value.fault("unknown section" + meant(section, [*_SECTIONS, f"table:{table or 'NAME'}"])))
-        elif key and fields and key not in fields:
+        elif key and fields and known not in fields:
             faults.append(value.fault("unknown key" + meant(key, fields)))
-        elif key in fields and not value.text and not value.line:
+        elif known in fields and not value.text and not value.line:
             faults.append(value.fault("is empty"))
-        elif key in fields and value.text:
+        elif known in fields and value.text:
             try:
                 place = values["tables"].setdefault(table, {}) if table else values.setdefault(kind, {})
-                place[key] = _wanted(value, fields[key])
+                wanted = _wanted(value, fields[known])
+                place.update({key: wanted} if not named else {known: place.get(known, {}) | {named: wanted}})
             except ValueError as error:
                 faults.append(value.refused(str(error)))
     interval, cron = given.get(("sync", "interval")), given.get(("sync", "cron"))
@@ -129,7 +148,9 @@ def _accepted(given: Mapping[_Address, _Given], faults: list[Fault]) -> dict[str
     return values
 
 
-def _wanted(value: _Given, field: FieldInfo) -> str | Path:
+def _wanted(value: _Given, field: FieldInfo) -> str | Path | Expression:
+    if Expression in (field.annotation, *get_args(field.annotation)):
+        return Expression(text=value.text, origin=value.origin)
     if "\n" in value.text and get_origin(field.annotation) is not tuple:
         raise ValueError("goes on in an indented line; begin each key at the margin")
     if Path not in get_args(field.annotation):
@@ -145,7 +166,9 @@ def _wanted(value: _Given, field: FieldInfo) -> str | Path:
 def _refusal(given: Mapping[_Address, _Given], details: Mapping[str, Any]) -> Fault:
     """Say in plain words what pydantic found wrong with a value, and where the value comes from."""
     section, key, *deeper = map(str, details["loc"])
-    value = given[(f"table:{key}", deeper[0]) if section == "tables" else (section, key)]
+    if section == "tables":
+        section, key = f"table:{key}", re.sub("NAME$", lambda _: deeper[1], deeper[0])
+    value = given[section, key]
     context = details.get("ctx", {})
     match details["type"]:
         case "value_error":

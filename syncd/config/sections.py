@@ -8,11 +8,13 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from syncd.config.values import (
+    TYPE,
     BatchRows,
     Duration,
     ForeignKeys,
     Level,
     Names,
+    NameStyle,
     OnConflict,
     Ratio,
     WatermarkKind,
@@ -47,6 +49,30 @@ class Watermark(Section):
         return self
 
 
+class Expression(Section):
+    """An SQLite expression as the file gives it; `origin` is where it stands, as FILE:LINE."""
+
+    text: str
+    origin: str = ""
+
+
+class TypeOverride(Section):
+    """A PostgreSQL type and what is read into it, from `TYPE [from epoch_s | epoch_ms | epoch_us | julian | iso]`."""
+
+    name: str
+    origin: Literal["", "epoch_s", "epoch_ms", "epoch_us", "julian", "iso"] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = TYPE.fullmatch(value.strip())
+        if found is None:
+            raise ValueError("is no PostgreSQL type, as in numeric(15,4), or timestamptz from epoch_ms")
+        return {"name": found["name"], "origin": found["origin"] or ""}
+
+
 class SourceConfig(Section):
     """The SQLite file."""
 
@@ -66,6 +92,7 @@ class TargetConfig(Section):
     create_tables: bool = True
     on_conflict: OnConflict = OnConflict.UPDATE
     foreign_keys: ForeignKeys = ForeignKeys.AUTO
+    names: NameStyle = NameStyle.KEEP
     timezone: Annotated[str, AfterValidator(timezone_name)] = "UTC"
 
 
@@ -88,13 +115,24 @@ class SyncConfig(Section):
 
 
 class TableConfig(Section):
-    """What one table does otherwise; None means as `[sync]` says."""
+    """What one table does otherwise; None means as `[sync]` says.
+
+    `columns` and `types` are keyed by the target's columns. `where` says which rows belong; a row for which one of
+    `checks` is false is rejected under its name.
+    """
 
     key: Names = ()
     watermark: Watermark = Watermark()
     lookback: Duration = Field(default=timedelta(), ge=timedelta())
     batch_rows: BatchRows | None = None
     max_reject_ratio: Ratio | None = None
+    target: str | None = None
+    where: Expression | None = None
+    exclude: Names = ()
+    deletes: bool = True
+    columns: Mapping[str, Expression] = Field(default={}, validation_alias="column.NAME")
+    types: Mapping[str, TypeOverride] = Field(default={}, validation_alias="type.NAME")
+    checks: Mapping[str, Expression] = Field(default={}, validation_alias="check.NAME")
 
 
 class LogConfig(Section):

@@ -28,6 +28,14 @@ class ForeignKeys(StrEnum):
     ENFORCE = "enforce"
 
 
+class NameStyle(StrEnum):
+    """How the names of tables and columns that syncd creates are spelled."""
+
+    KEEP = "keep"
+    LOWER = "lower"
+    SNAKE = "snake"
+
+
 class WatermarkKind(StrEnum):
     """What tells a table's new rows from those already read."""
 
@@ -44,6 +52,12 @@ def meant(word: str, options: Iterable[str]) -> str:
 
 
 _UNITS = {"days": "d", "hours": "h", "minutes": "m", "seconds": "s", "milliseconds": "ms"}
+TYPE = re.compile(
+    r"(?P<name>[a-z_][a-z0-9_ ]*?(\s?\([0-9]+\s*(,\s*-?[0-9]+\s*)?\))?( with(out)? time zone)?(\[\])*)"
+    r"(\s+from\s+(?P<origin>epoch_s|epoch_ms|epoch_us|julian|iso))?",
+    re.IGNORECASE,
+)
+"""A PostgreSQL type by its plain name, and what is to be read into it; never a quote or another statement."""
 _DURATION = re.compile(r"\s*".join(rf"((?P<{name}>[0-9]+([.][0-9]+)?)\s*{unit})?" for name, unit in _UNITS.items()))
 
 

@@ -138,6 +138,8 @@ def shown(default: object) -> str:
     match default:
         case None | () | pydantic_core.PydanticUndefined:
             return ""
+        case dict() if not default:
+            return ""
         case bool():
             return "`yes`" if default else "`no`"
         case timedelta():
