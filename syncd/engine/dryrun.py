@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from syncd import plan as planning
 from syncd.config import Config
 from syncd.engine.progress import Progress
-from syncd.engine.sides import source_path, usable_date
+from syncd.engine.sides import facts, source_path
 from syncd.model import Refusal
 from syncd.plan import TablePlan
-from syncd.source import catalog, ranges
+from syncd.source import catalog, expressions, ranges
 from syncd.source.database import Database
 from syncd.source.render import Renderer
 
@@ -43,7 +43,7 @@ def dry_run(config: Config, progress: Progress) -> DryRunReport:
     try:
         with source.transaction() as connection:
             found = catalog.read(connection)
-            plan = planning.make(found, {}, config, lambda t, c: usable_date(connection, t, c))
+            plan = expressions.compiled(connection, planning.make(found, {}, config, facts(connection)), config)
         tables = tuple(_render(source, table, progress) for table in plan.tables)
     finally:
         source.close()
@@ -57,7 +57,7 @@ def _render(source: Database, plan: TablePlan, progress: Progress) -> DryRunTabl
     rows = ranges.whole(plan)
     done = DryRunTable(plan.name, 0, 0, 0, 0.0)
     with source.transaction() as connection:
-        progress.table_started(plan.name, catalog.row_count(connection, plan.name))
+        progress.table_started(plan.name, catalog.row_count(connection, plan.name, plan.where))
     while True:
         with source.transaction():
             batch = renderer.next(rows, keyed=False)

@@ -13,10 +13,10 @@ from syncd import plan as planning
 from syncd.config import Config
 from syncd.errors import RefusedError, SourceError, UsageError
 from syncd.model import Table, digest
-from syncd.plan import AUTO_DATE_ROWS, Plan, TargetTable
+from syncd.plan import AUTO_DATE_ROWS, Facts, Plan, TargetTable, by_declared_type
 from syncd.quoting import identifier
 from syncd.source import catalog as source_catalog
-from syncd.source import snapshot
+from syncd.source import expressions, snapshot
 from syncd.source.database import Database, query
 from syncd.target import catalog as target_catalog
 from syncd.target.database import Connection, Target, connect
@@ -71,7 +71,8 @@ class Sides:
                 "the source holds no table", where=str(self.source.path), advice="Check the path of the source"
             )
         ours = frozenset(name for name, checkpoint in there.checkpoints.items() if checkpoint.created)
-        return planning.make(catalog, there.tables, self.config, lambda t, c: usable_date(connection, t, c), ours)
+        plan = planning.make(catalog, there.tables, self.config, facts(connection), ours)
+        return expressions.compiled(connection, plan, self.config)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class TargetSide:
 
     checkpoints: Mapping[str, Checkpoint]
     tables: Mapping[str, TargetTable]
+
+
+def facts(connection: apsw.Connection) -> Facts:
+    """What a plan asks of the source's values, answered from this connection."""
+    return Facts(lambda table, column: usable_date(connection, table, column), lambda *_: by_declared_type)
 
 
 def usable_date(connection: apsw.Connection, table: Table, column: str) -> bool:

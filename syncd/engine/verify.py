@@ -45,7 +45,7 @@ class _Image:
         chosen = {name.lower() for name in self.wanted} or names
         self.plans = [table for table in plan.tables if table.name.lower() in chosen]
         for table in self.plans:
-            self.counts[table.name] = source_catalog.row_count(connection, table.name)
+            self.counts[table.name] = source_catalog.row_count(connection, table.name, table.where)
             self.batches[table.name] = list(self._sample(connection, table))
 
     def _sample(self, connection: apsw.Connection, table: TablePlan) -> list[Batch]:

@@ -2,6 +2,7 @@
 
 from syncd.plan.blueprint import (
     ROWID_KEY,
+    CheckPlan,
     ColumnPlan,
     ForeignKeyPlan,
     IndexPlan,
@@ -13,7 +14,8 @@ from syncd.plan.blueprint import (
     TargetTable,
     UniquePlan,
 )
-from syncd.plan.making import make
+from syncd.plan.making import Facts, by_declared_type, make
+from syncd.plan.mapping import Carried
 from syncd.plan.names import cut_name
 from syncd.plan.order import parents_first
 
@@ -23,7 +25,10 @@ AUTO_DATE_ROWS = 100_000
 __all__ = [
     "AUTO_DATE_ROWS",
     "ROWID_KEY",
+    "Carried",
+    "CheckPlan",
     "ColumnPlan",
+    "Facts",
     "ForeignKeyPlan",
     "IndexPlan",
     "MarkPlan",
@@ -33,6 +38,7 @@ __all__ = [
     "TargetColumn",
     "TargetTable",
     "UniquePlan",
+    "by_declared_type",
     "cut_name",
     "make",
     "parents_first",

@@ -19,6 +19,12 @@ class TargetColumn:
     type: str
     not_null: bool
     generated: bool
+    has_default: bool = False
+
+    @property
+    def must_be_given(self) -> bool:
+        """Whether a row cannot land without a value for it."""
+        return self.not_null and not self.generated and not self.has_default
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,10 @@ class TargetTable:
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """One column of the target: `expression` is the SQLite expression whose value it gets, `why` explains its type."""
+    """One column of the target: `expression` is the SQLite expression whose value it gets, `why` explains its type.
+
+    `default` is a PostgreSQL expression; rows come with all their columns, so it never changes what is carried.
+    """
 
     name: str
     expression: str
@@ -42,6 +51,7 @@ class ColumnPlan:
     not_null: bool = False
     identity: bool = False
     why: str = ""
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,10 +71,14 @@ class MarkPlan:
 
 @dataclass(frozen=True)
 class ForeignKeyPlan:
+    """A foreign key; its actions wait for promotion: until then each side's changes come from the source."""
+
     name: str
     columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
+    on_update: str = "NO ACTION"
+    on_delete: str = "NO ACTION"
 
 
 @dataclass(frozen=True)
@@ -78,9 +92,24 @@ class UniquePlan:
 
 @dataclass(frozen=True)
 class IndexPlan:
+    """An index: `members` and `where` are PostgreSQL expressions, as CREATE INDEX takes them.
+
+    Unique are those that no constraint can express: over an expression, over text without regard to case, over some
+    rows. PostgreSQL cannot defer them, so two rows that swap values in one pass take the way row by row.
+    """
+
     name: str
-    columns: tuple[str, ...]
-    descending: tuple[bool, ...]
+    members: tuple[str, ...]
+    unique: bool = False
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckPlan:
+    """A CHECK constraint; `condition` is a PostgreSQL expression."""
+
+    name: str
+    condition: str
 
 
 @dataclass(frozen=True)
@@ -112,6 +141,7 @@ class TablePlan:
     on_conflict: OnConflict = OnConflict.UPDATE
     uniques: tuple[UniquePlan, ...] = ()
     indexes: tuple[IndexPlan, ...] = ()
+    check_constraints: tuple[CheckPlan, ...] = ()
     foreign_keys: tuple[ForeignKeyPlan, ...] = ()
     parents: tuple[str, ...] = ()
     not_carried: tuple[Skipped, ...] = ()
@@ -130,6 +160,11 @@ class TablePlan:
         return tuple(by_name[name] for name in self.key)
 
     @property
+    def is_mapped(self) -> bool:
+        """Whether values are computed by expressions, or rows judged by checks, of the configuration."""
+        return bool(self.checks) or any(column.expression.startswith("(") for column in self.columns)
+
+    @property
     def by_rowid(self) -> bool:
         return self.source.rowid is not None
 
@@ -140,7 +175,9 @@ class TablePlan:
         The types of a table that was there before are its owner's, who may widen a column so that rejects can land.
         """
         columns = [f"{c.name}={c.expression}" + (f":{c.type.name}" if self.created else "") for c in self.columns]
-        return digest(self.source.sql, self.target, *columns, *self.key)
+        conditions = [] if self.where == "1" else [self.where]
+        conditions += [f"{check.name}={check.condition}" for check in self.checks]
+        return digest(self.source.sql, self.target, *columns, *self.key, *conditions)
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,45 @@
 """Making a plan from the two catalogues and the configuration alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from syncd.config import Config
 from syncd.errors import ConfigError, SchemaError
 from syncd.model import Catalog, Skipped, Table
-from syncd.plan import columns
-from syncd.plan.blueprint import ROWID_KEY, ColumnPlan, Plan, TablePlan, TargetTable
+from syncd.plan import columns, mapping, marks
+from syncd.plan.blueprint import ROWID_KEY, Plan, RowCheck, TablePlan, TargetTable
 from syncd.plan.constraints import with_constraints, with_unique_parents
-from syncd.plan.names import cut_name, same_name
+from syncd.plan.names import cut_name, same_name, styled
 from syncd.plan.order import parents_first
 from syncd.quoting import identifier
-from syncd.types import TargetType
+from syncd.types import TargetType, created_type
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a plan has to know of the source's values.
+
+    `usable_date` tells whether a date column can be an automatic mark. `choose` gives the types for the values of a
+    table that syncd creates, of the rows that its condition says belong.
+    """
+
+    usable_date: Callable[[Table, str], bool]
+    choose: Callable[[Table, tuple[mapping.Carried, ...], str], columns.Typing]
+
+
+def by_declared_type(value: mapping.Carried) -> tuple[TargetType, str]:
+    """The type of a column whose values were not looked at."""
+    return TargetType(created_type(value.declared_type)), f"declared {value.declared_type or 'without a type'}"
 
 
 def make(
     catalog: Catalog,
     targets: Mapping[str, TargetTable],
     config: Config,
-    usable_date: Callable[[Table, str], bool],
+    facts: Facts,
     ours: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Plan every selected table.
-
-    `usable_date` tells whether a date column can be an automatic mark; `ours` names the source's tables for which
-    syncd made the target's table.
+    """Plan every selected table; `ours` names the source's tables for which syncd made the target's table.
 
     Raises ConfigError where the configuration names a table or column that the source does not have.
     """
@@ -33,10 +48,11 @@ def make(
     refused = []
     for table in chosen:
         try:
-            existing = None if table.name in ours else _existing(table, targets)
-            planned[table.name] = _plan_table(table, existing, config, usable_date)
+            planned[table.name] = _plan_table(table, table.name in ours, targets, config, facts)
         except SchemaError as error:
             refused.append(error)
+    refused += _one_target_each(planned)
+    planned = _with_parents({name: p for name, p in planned.items() if name not in {error.where for error in refused}})
     linked = {name: with_constraints(plan, planned) for name, plan in planned.items()}
     linked = {name: with_unique_parents(plan, linked.values()) for name, plan in linked.items()}
     ordered = tuple(linked[name] for name in parents_first({n: p.parents for n, p in linked.items()}))
@@ -62,38 +78,83 @@ def _chosen(catalog: Catalog, config: Config) -> tuple[list[Table], tuple[Skippe
     return chosen, tuple(Skipped(t.name, "left out by the configuration") for t in left_out)
 
 
-def _existing(table: Table, targets: Mapping[str, TargetTable]) -> TargetTable | None:
-    name = same_name(cut_name(table.name), targets)
-    return targets[name] if name is not None else None
+def _existing(name: str, targets: Mapping[str, TargetTable]) -> TargetTable | None:
+    found = same_name(name, targets)
+    return targets[found] if found is not None else None
 
 
 def _plan_table(
-    table: Table, existing: TargetTable | None, config: Config, usable_date: Callable[[Table, str], bool]
+    table: Table, ours: bool, targets: Mapping[str, TargetTable], config: Config, facts: "Facts"
 ) -> TablePlan:
     settings = config.table(table.name)
+    name = settings.target or cut_name(styled(table.name, config.target.names))
+    there = _existing(name, targets)
+    existing = None if ours else there
     if existing is None and not config.target.create_tables:
         raise SchemaError(
-            "the target has no such table", where=table.name, advice="Create it, or set create_tables = yes"
+            f"the target has no table {name}", where=table.name, advice="Create it, or set create_tables = yes"
         )
-    found = columns.matched_columns(table, existing) if existing else columns.created_columns(table)
-    key = (
-        columns.existing_key(table, existing, found, settings)
-        if existing
-        else columns.created_key(table, settings, found)
-    )
-    if key == (ROWID_KEY,) and table.rowid and not existing:
-        found = (ColumnPlan(ROWID_KEY, table.rowid, "INTEGER", TargetType("bigint"), not_null=True), *found)
-    source_key = (table.rowid,) if table.rowid else tuple(identifier(name) for name in table.primary_key)
+    values = mapping.carried(table, settings, config.target.names)
+    where = mapping.enclosed(settings.where.text) if settings.where else "1"
+    if existing:
+        found = columns.matched_columns(table, existing, values, settings)
+        key = columns.existing_key(table, existing, found, settings)
+    else:
+        choose = _as_created(there) if there else facts.choose(table, values, where)
+        found = columns.created_columns(table, values, settings, choose)
+        key = columns.created_key(table, settings, found)
+        if key == (ROWID_KEY,) and table.rowid:
+            found = (columns.rowid_column(table.rowid), *found)
+    source_key = (table.rowid,) if table.rowid else tuple(identifier(column) for column in table.primary_key)
     return TablePlan(
         source=table,
-        target=existing.name if existing else cut_name(table.name),
+        target=existing.name if existing else name,
         columns=found,
         key=key,
         source_key=source_key,
-        mark=columns.mark(table, settings, usable_date),
+        mark=marks.mark(table, settings, facts.usable_date),
         batch_rows=config.batch_rows(table.name),
         max_reject_ratio=config.max_reject_ratio(table.name),
         created=existing is None,
         on_conflict=config.target.on_conflict,
-        parents=tuple(key.parent for key in table.foreign_keys) + (existing.parents if existing else ()),
+        parents=existing.parents if existing else tuple(key.parent for key in table.foreign_keys),
+        where=where,
+        checks=tuple(RowCheck(name, mapping.enclosed(e.text)) for name, e in settings.checks.items()),
+        deletes=settings.deletes,
     )
+
+
+def _as_created(there: TargetTable) -> columns.Typing:
+    """The types with which syncd made a table stay, whatever values came since."""
+    types = {column.name: column.type for column in there.columns}
+
+    def choose(value: mapping.Carried) -> tuple[TargetType, str]:
+        return TargetType(types.get(value.name) or created_type(value.declared_type)), "as it was created"
+
+    return choose
+
+
+def _with_parents(plans: Mapping[str, TablePlan]) -> dict[str, TablePlan]:
+    """Name each table's parents as the source does: a table that is there names the target's, in its foreign keys."""
+    by_target = {plan.target: name for name, plan in plans.items()}
+    lower = {name.lower(): name for name in plans}
+
+    def known(plan: TablePlan) -> tuple[str, ...]:
+        if plan.created:
+            return tuple(lower.get(parent.lower(), parent) for parent in plan.parents)
+        of_source = (lower.get(key.parent.lower(), key.parent) for key in plan.source.foreign_keys)
+        return tuple(dict.fromkeys([*(by_target.get(parent, parent) for parent in plan.parents), *of_source]))
+
+    return {name: replace(plan, parents=known(plan)) for name, plan in plans.items()}
+
+
+def _one_target_each(plans: Mapping[str, TablePlan]) -> Iterator[SchemaError]:
+    """Tables of the source may not meet in one table of the target."""
+    first: dict[str, str] = {}
+    for name, plan in plans.items():
+        if (other := first.setdefault(plan.target, name)) != name:
+            yield SchemaError(
+                f"{other} lands in the target's table {plan.target} as well",
+                where=name,
+                advice=f"Write another name: [table:{name}] target = ...",
+            )

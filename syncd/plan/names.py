@@ -1,7 +1,9 @@
 """Names of the source's things in PostgreSQL."""
 
+import re
 from collections.abc import Iterable
 
+from syncd.config import NameStyle
 from syncd.model import digest
 
 LONGEST_NAME = 63
@@ -12,6 +14,16 @@ def cut_name(name: str) -> str:
     if len(name.encode()) <= LONGEST_NAME:
         return name
     return name.encode()[: LONGEST_NAME - 17].decode(errors="ignore") + "_" + digest(name)
+
+
+def styled(name: str, style: NameStyle) -> str:
+    """A name of the source as it is spelled in the target."""
+    if style is NameStyle.KEEP:
+        return name
+    if style is NameStyle.LOWER:
+        return name.lower()
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"[^\w]+", "_", parted).strip("_").lower() or name
 
 
 def same_name(name: str, among: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ def find(connection: apsw.Connection, plan: TablePlan) -> list[tuple[str, str]]:
     """The source keys of the rows that give way, each with the winner's. Empty, unread, where the source forbids it."""
     if _is_unique_in_source(plan):
         return []
-    return query(connection, _giving_way(plan, _keys(plan)))
+    return query(connection, _giving_way(plan, _keys(plan, plan.where)))
 
 
 def among(connection: apsw.Connection, plan: TablePlan, rows: Range) -> list[tuple[str, str]]:
@@ -24,17 +24,17 @@ def among(connection: apsw.Connection, plan: TablePlan, rows: Range) -> list[tup
     if _is_unique_in_source(plan):
         return []
     same = " AND ".join(f"w.f{n} IS m.f{n} AND quote(w.f{n}) = quote(m.f{n})" for n in range(len(plan.key)))
-    mine = f"{_keys(plan)} WHERE {ranges.condition(rows)}"
-    sharing = f"SELECT DISTINCT w.* FROM ({mine}) m JOIN ({_keys(plan)}) w ON {same}"
+    mine = _keys(plan, ranges.condition(rows))
+    sharing = f"SELECT DISTINCT w.* FROM ({mine}) m JOIN ({_keys(plan, plan.where)}) w ON {same}"
     return query(connection, _giving_way(plan, sharing), rows.parameters)
 
 
-def _keys(plan: TablePlan) -> str:
-    """A query for each row's source key `k`, the members of its target key `f0`..., and its place `p0`..."""
+def _keys(plan: TablePlan, condition: str) -> str:
+    """A query for some rows' source key `k`, the members of their target key `f0`..., and their place `p0`..."""
     fields = [f"{column.expression} AS f{n}" for n, column in enumerate(plan.key_columns)]
     places = [f"{expression} AS p{n}" for n, expression in enumerate(plan.source_key)]
     shown = ", ".join([f"{ranges.source_key(plan)} AS k", *fields, *places])
-    return f"SELECT {shown} FROM {identifier(plan.source.name)}"
+    return f"SELECT {shown} FROM {identifier(plan.source.name)} WHERE {condition}"
 
 
 def _giving_way(plan: TablePlan, rows: str) -> str:

@@ -33,16 +33,24 @@ def safe_literal(expression: str) -> str:
 
 def source_key(plan: TablePlan) -> str:
     """An SQLite expression for the text that names one source row: its rowid, or its key as a list of literals."""
-    if plan.by_rowid:
-        return f"CAST({plan.source_key[0]} AS TEXT)"
-    return "||','||".join(safe_literal(column) for column in plan.source_key)
+    return key_text(plan.source_key, by_rowid=plan.by_rowid)
+
+
+def key_text(members: tuple[str, ...], *, by_rowid: bool) -> str:
+    """The same from SQLite expressions for the members of the key."""
+    return f"CAST({members[0]} AS TEXT)" if by_rowid else "||','||".join(map(safe_literal, members))
 
 
 def whole(plan: TablePlan, until: int | None = None, after: str | None = None) -> Range:
     """Every row in the order of the source key; of a table with rowids those up to `until`, inclusive."""
     if until is None:
-        return Range(plan.source_key, after=after)
-    return Range(plan.source_key, f"{plan.source_key[0]} <= ?", (until,), after, until)
+        return Range(plan.source_key, plan.where, after=after)
+    return Range(plan.source_key, _belonging(plan, f"{plan.source_key[0]} <= ?"), (until,), after, until)
+
+
+def _belonging(plan: TablePlan, condition: str) -> str:
+    """The condition, for the rows alone that the configuration says belong."""
+    return condition if plan.where == "1" else f"{condition} AND {plan.where}"
 
 
 def after(rows: Range, place: str) -> Range:
@@ -84,9 +92,9 @@ def spans(
 def of_keys(plan: TablePlan, keys: Iterable[str]) -> Range:
     """The rows of these source keys, those that are still there."""
     if plan.by_rowid:
-        return Range(plan.source_key, f"{plan.source_key[0]} IN ({','.join(keys)})")
+        return Range(plan.source_key, _belonging(plan, f"{plan.source_key[0]} IN ({','.join(keys)})"))
     rows = ",".join(f"({key})" for key in keys)
-    return Range(plan.source_key, f"({','.join(plan.source_key)}) IN (VALUES {rows})")
+    return Range(plan.source_key, _belonging(plan, f"({','.join(plan.source_key)}) IN (VALUES {rows})"))
 
 
 def bound(connection: apsw.Connection, plan: TablePlan) -> tuple[Mark, frozenset[str]]:
@@ -132,7 +140,7 @@ def _from_moment(plan: TablePlan, mark: Mark, until: Mark, *, ties: bool) -> Ran
     if plan.mark.rowid:
         where += f" AND {plan.mark.rowid} <= ?"
         parameters += (_LEAST_ROWID if mark.rowid is None else mark.rowid,)
-    return Range((column, *plan.source_key), where, parameters)
+    return Range((column, *plan.source_key), _belonging(plan, where), parameters)
 
 
 def _bind(written: str) -> tuple[str, tuple[int | float | str, ...]]:

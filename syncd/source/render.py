@@ -3,22 +3,20 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 
 import apsw
 
 from syncd.model import Batch, Range, Refusal
-from syncd.plan import ColumnPlan, TablePlan
+from syncd.plan import TablePlan
 from syncd.quoting import identifier
 from syncd.source import ranges
 from syncd.source.database import LONGEST_ROW, LONGEST_VALUE, query
-from syncd.types import Rendering, rendering
+from syncd.source.guard import any_suspect, guarded, refusal, verdict
+from syncd.source.joining import joined
+from syncd.source.relation import Relation
 
 _NEWLINE = "char(10)"
-_NUL = "char(0)"
 _KEYS_AT_ONCE = 100
-_AT_MOST = 400
-"""Expressions joined in one go: a table may have 2,000 columns."""
 _SHOWN_BYTES = 2**20
 """Of a value in a reject's row: a reject is for people, the row itself is read from the source again."""
 _ENCODINGS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
@@ -37,18 +35,18 @@ class Renderer:
         self._utf16 = plan.source.utf16
         self._at_once = plan.batch_rows
         self._is_sparse = False
-        self._columns = tuple((c, rendering(c.expression, c.affinity, c.type)) for c in plan.columns)
-        by_name = {column.name: how for column, how in self._columns}
-        key = _joined(by_name[name].field for name in plan.key)
-        careful_key = _joined(by_name[name].careful_field for name in plan.key)
-        plain = _joined(how.field for _, how in self._columns)
-        careful = _joined(how.careful_field for _, how in self._columns)
-        self._source_key = ranges.source_key(plan)
-        self._plain = plain
-        self._keyed = _joined((plain, f"quote({self._source_key})", f"quote({key})"))
-        self._careful = _joined((careful, f"quote({self._source_key})", f"quote({careful_key})"))
-        self._suspect = _any_suspect(self._columns, utf16=self._utf16)
-        self._verdict = _verdict(self._columns, utf16=self._utf16)
+        self._relation = Relation(plan)
+        columns = guarded(plan, self._relation)
+        by_name = {c.column.name: c.how for c in columns}
+        key = joined(by_name[name].field for name in plan.key)
+        careful_key = joined(by_name[name].careful_field for name in plan.key)
+        careful = joined(c.how.careful_field for c in columns)
+        self._source_key = self._relation.source_key
+        self._plain = joined(c.how.field for c in columns)
+        self._keyed = joined((self._plain, f"quote({self._source_key})", f"quote({key})"))
+        self._careful = joined((careful, f"quote({self._source_key})", f"quote({careful_key})"))
+        self._suspect = any_suspect(columns, self._relation.broken, utf16=self._utf16)
+        self._verdict = verdict(columns, self._relation.broken, utf16=self._utf16)
 
     def batches(self, rows: Range, *, keyed: bool) -> Iterator[Batch]:
         """Render a range batch by batch, each of at most `batch_rows` rows and 16 MiB."""
@@ -84,10 +82,11 @@ class Renderer:
         low = int(rows.after or 0)
         high = min(low + limit, rows.until or low)
         line, rowid = self._keyed if keyed else self._plain, self.plan.source_key[0]
+        belongs = f"{rowid} > ? AND {rowid} <= ?" + ("" if self.plan.where == "1" else f" AND {self.plan.where}")
         payload, count, last, suspects = query(
             self.connection,
-            f"SELECT {self._bytes(f'group_concat({line},{_NEWLINE})')}, count(*), max({rowid}), count({self._suspect}) "
-            f"FROM {identifier(self.plan.source.name)} NOT INDEXED WHERE {rowid} > ? AND {rowid} <= ?",
+            f"SELECT {self._bytes(f'group_concat({line},{_NEWLINE})')}, count(*), max({self._relation.members[0]}), "
+            f"count({self._suspect}) FROM {self._relation.where(belongs)}",
             (low, high),
         )[0]
         self._is_sparse = count < (high - low) / 2
@@ -117,15 +116,13 @@ class Renderer:
     def _select(self, what: str, rows: Range, limit: int) -> tuple[str, tuple[int | float | str, ...]]:
         """A statement for the first rows of a range, and its parameters; a place that is one number is one of them."""
         single = _single_number(rows, self.plan)
-        place = rows.order[0] if single else _literals(rows.order)
         after, parameters = "", rows.parameters
         if rows.after is not None:
             after = f" AND ({','.join(rows.order)}) > ({'?' if single else rows.after})"
             parameters += (int(rows.after),) if single else ()
-        return (
-            f"SELECT {what}, {place} AS place FROM {identifier(self.plan.source.name)} "
-            f"WHERE {rows.where}{after} ORDER BY {','.join(rows.order)} LIMIT ?"
-        ), (*parameters, limit)
+        first, order = self._relation.first(rows, f"{rows.where}{after}")
+        place = order[0] if single else _literals(order)
+        return f"SELECT {what}, {place} AS place FROM {first}", (*parameters, limit)
 
     def _bytes(self, expression: str) -> str:
         """A cast to BLOB spares decoding and encoding; in a UTF-16 database it would yield UTF-16."""
@@ -135,24 +132,14 @@ class Renderer:
         """Decide row by row: the lines of those that can land exactly, refusals for the others."""
         what = f"{self._source_key} AS key, {self._bytes(self._careful)} AS line, {self._verdict} AS verdict"
         lines, refusals, last = [], [], ""
-        for key, line, verdict, place in query(self.connection, *self._select(what, rows, limit)):
+        for key, line, found, place in query(self.connection, *self._select(what, rows, limit)):
             last = str(place)
-            if verdict is None:
+            if found is None:
                 lines.append(_encoded(line))
             else:
-                refusals.append(self._refusal(key, verdict))
+                refusals.append(refusal(self.plan, key, found))
         read = len(lines) + len(refusals)
         return Batch(b"\n".join(lines), len(lines), read, last, tuple(refusals), keyed=True, final=read < limit)
-
-    def _refusal(self, key: str, verdict: str) -> Refusal:
-        position, kind = verdict.split(":")
-        column: ColumnPlan = self._columns[int(position)][0]
-        if kind == "half":
-            said = "text with half a surrogate pair, or with the character U+FFFD that SQLite reads in its place"
-            return Refusal(key, "encoding", said, column.name)
-        if kind == "nul":
-            return Refusal(key, "nul", "text with a NUL, which PostgreSQL cannot hold", column.name)
-        return Refusal(key, "value", f"{column.type.name} cannot hold this {kind} value exactly", column.name)
 
     def _render_huge(self, rows: Range) -> Batch | None:
         """A single row over 16 MiB; one over SQLite's own limit of 1,000,000,000 bytes is refused."""
@@ -168,20 +155,8 @@ class Renderer:
 
     def keys(self, rows: Range) -> frozenset[str]:
         """The source keys of a range."""
-        statement = f"SELECT {self._source_key} FROM {identifier(self.plan.source.name)} WHERE {rows.where}"
+        statement = f"SELECT {ranges.source_key(self.plan)} FROM {identifier(self.plan.source.name)} WHERE {rows.where}"
         return frozenset(key for (key,) in query(self.connection, statement, rows.parameters))
-
-
-def _joined(fields: Iterable[str]) -> str:
-    """The fields with commas between them; a function of SQLite takes at most 1,000 arguments."""
-    parts = [f"concat_ws(',',{','.join(part)})" for part in _parts(fields)]
-    return parts[0] if len(parts) == 1 else f"concat_ws(',',{','.join(parts)})"
-
-
-def _parts(items: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    remaining = iter(items)
-    while part := tuple(islice(remaining, _AT_MOST)):
-        yield part
 
 
 def _single_number(rows: Range, plan: TablePlan) -> bool:
@@ -194,40 +169,6 @@ def _literals(expressions: Iterable[str]) -> str:
 
 def _encoded(payload: bytes | str) -> bytes:
     return payload.encode() if isinstance(payload, str) else payload
-
-
-def _any_suspect(columns: tuple[tuple[ColumnPlan, Rendering], ...], *, utf16: bool) -> str:
-    """1 for a row with a suspect value, else NULL.
-
-    As the condition of a CASE it is jumped through; as a value SQLite would compute each part of it: 3.6 seconds
-    instead of 2.5 for 926,325 rows of ten columns.
-    """
-    conditions = [f"({how.suspect})" for _, how in columns]
-    conditions += [
-        f"instr({column.expression},{_NUL})" for column, how in columns if how.may_hold_text and not how.sees_nul
-    ]
-    conditions += [_replaced(column) for column, how in columns if utf16 and how.may_hold_text]
-    # An expression of SQLite may be 1,000 levels deep, and each OR in a row of them is one.
-    parts = [" OR ".join(part) for part in _parts(conditions)]
-    return f"CASE WHEN ({') OR ('.join(parts)}) THEN 1 END"
-
-
-def _replaced(column: ColumnPlan) -> str:
-    """True for text in which SQLite reads a character in place of half a surrogate pair."""
-    return f"{column.expression} GLOB '*\ufffd*'"
-
-
-def _verdict(columns: tuple[tuple[ColumnPlan, Rendering], ...], *, utf16: bool) -> str:
-    """NULL for a row that can land exactly, else the position of the first column that cannot, and what it holds."""
-    cases = []
-    for position, (column, how) in enumerate(columns):
-        e = column.expression
-        cases.append(f"WHEN {how.careful_suspect} THEN '{position}:'||typeof({e})")
-        if how.may_hold_text:
-            cases.append(f"WHEN typeof({e})='text' AND instr({e},{_NUL}) THEN '{position}:nul'")
-        if how.may_hold_text and utf16:
-            cases.append(f"WHEN {_replaced(column)} THEN '{position}:half'")
-    return f"CASE {' '.join(cases)} END"
 
 
 def row_data(connection: apsw.Connection, plan: TablePlan, keys: Iterable[str]) -> Mapping[str, str]:

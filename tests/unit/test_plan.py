@@ -7,7 +7,7 @@ import pytest
 from syncd.config import Config
 from syncd.errors import ConfigError
 from syncd.model import Catalog, Column, ForeignKey, Skipped, Table
-from syncd.plan import Plan, TargetColumn, TargetTable, cut_name, make, parents_first
+from syncd.plan import Facts, Plan, TargetColumn, TargetTable, by_declared_type, cut_name, make, parents_first
 
 
 def table(
@@ -31,7 +31,8 @@ def plan(
     *tables: Table, targets: Mapping[str, TargetTable] | None = None, usable: bool = True, **settings: object
 ) -> Plan:
     catalog = Catalog(tables, (Skipped("search", "a virtual table"),), (), "UTF-8", 1)
-    return make(catalog, targets or {}, Config.model_validate(settings), lambda _table, _column: usable)
+    facts = Facts(lambda _table, _column: usable, lambda *_: by_declared_type)
+    return make(catalog, targets or {}, Config.model_validate(settings), facts)
 
 
 class TestOrder:
@@ -118,7 +119,7 @@ class TestExisting:
 
     def test_a_key_of_columns_that_the_source_lacks_is_not_usable(self) -> None:
         refused = plan(table("a"), targets=existing("id", "code", keys=(("code",),))).refused
-        assert "no primary key or NOT NULL unique key" in refused[0].what
+        assert refused[0].what == "not every column of the target's key (code) gets a value"
 
     def test_another_unique_key_will_do(self) -> None:
         (only,) = plan(table("a"), targets=existing("id", "code", keys=(("code",), ("id",)))).tables

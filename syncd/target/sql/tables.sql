@@ -1,7 +1,8 @@
 -- Of a column whose type is a domain the type below it is told: it decides what a value may become.
 SELECT c.oid, c.relname,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(
-                   a.attname, format_type(below.type, below.modifier), a.attnotnull, a.attgenerated <> '')
+                   a.attname, format_type(below.type, below.modifier), a.attnotnull, a.attgenerated <> '',
+                   a.atthasdef OR a.attidentity <> '' OR (SELECT typdefault IS NOT NULL FROM pg_type WHERE oid = a.atttypid))
                    ORDER BY a.attnum), '[]')
           FROM pg_attribute a
          CROSS JOIN LATERAL (

@@ -1,14 +1,13 @@
-"""Types: which PostgreSQL type a declared type becomes, and how SQLite renders a value for it.
+"""How SQLite renders a value for a PostgreSQL type.
 
 SQLite writes the CSV field itself (`field`); `suspect` is an SQLite condition that is true for every value which the
 shortcut or PostgreSQL's lenient input would change. A batch without a suspect is exact. In the careful path
 `careful_field` and `careful_suspect` decide row by row; what is suspect there is rejected.
 """
 
-import re
-from dataclasses import dataclass
-
 from syncd.model import Affinity
+from syncd.types.moments import from_number
+from syncd.types.names import Rendering, TargetType
 
 LARGEST_DOUBLE = "1.7976931348623157e308"
 _SCALE_BY_DIVISION = 9
@@ -18,78 +17,10 @@ _MINUTE = "[0-2][0-9]:[0-5][0-9]"
 _SECOND = _MINUTE + ":[0-5][0-9]"
 
 
-@dataclass(frozen=True)
-class TargetType:
-    """A PostgreSQL type: `name` as `format_type` writes it, e.g. `numeric(10,2)`.
-
-    `scale_rounds` is true for a column that was there before syncd: its own scale rounds, by the one exception of the
-    rule "exact or rejected".
-    """
-
-    name: str
-    scale_rounds: bool = False
-
-    @property
-    def base(self) -> str:
-        return re.sub(r"\(.*?\)", "", self.name).strip().lower()
-
-    @property
-    def modifiers(self) -> tuple[int, ...]:
-        found = re.search(r"\(([\d,\s-]+)\)", self.name)
-        return tuple(int(part) for part in found.group(1).split(",")) if found else ()
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """How one SQLite expression is rendered for one type; all members are SQLite expressions.
-
-    `may_hold_text` asks for the check for an embedded NUL, at which `quote()` and GLOB stop reading; `suspect` finds
-    it by itself where `sees_nul` is true.
-    """
-
-    field: str
-    suspect: str
-    careful_field: str
-    careful_suspect: str
-    may_hold_text: bool
-    sees_nul: bool = False
-
-
-def created_type(declared: str) -> str:
-    """The PostgreSQL type for a column that syncd creates, from its declared type in SQLite."""
-    words = declared.upper().strip()
-    arguments = re.search(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", words)
-    for pattern, name in _DECLARED:
-        if re.search(pattern, words):
-            return _numeric(arguments) if name == "numeric" else name
-    return "text"
-
-
-_DECLARED = (
-    (r"BOOL", "boolean"),
-    (r"TIMESTAMPTZ|WITH TIME ?ZONE", "timestamp with time zone"),
-    (r"DATETIME|TIMESTAMP", "timestamp without time zone"),
-    (r"\bDATE\b", "date"),
-    (r"\bTIME\b", "time without time zone"),
-    (r"JSON", "jsonb"),
-    (r"UUID|GUID", "uuid"),
-    (r"INT", "bigint"),
-    (r"CHAR|CLOB|TEXT|STRING", "text"),
-    (r"BLOB|BINARY|BYTEA|IMAGE", "bytea"),
-    (r"REAL|FLOA|DOUB", "double precision"),
-    (r"NUMERIC|DECIMAL|\bDEC\b|NUMBER|MONEY", "numeric"),
-)
-
-
-def _numeric(arguments: re.Match[str] | None) -> str:
-    if not arguments:
-        return "numeric"
-    precision, scale = int(arguments.group(1)), int(arguments.group(2) or 0)
-    return f"numeric({precision},{scale})" if 0 < precision <= 1000 and scale <= precision else "numeric"
-
-
 def rendering(expression: str, affinity: Affinity, target: TargetType) -> Rendering:
     """How `expression` is rendered for a target type; an unknown type gets its text and PostgreSQL's own judgement."""
+    if target.origin not in ("", "iso"):
+        return from_number(expression, target)
     return _RENDERERS.get(target.base, _other)(expression, affinity, target)
 
 
