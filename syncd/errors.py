@@ -10,17 +10,20 @@ SyncdError
 │   ├── ConflictError
 │   ├── MarkError
 │   └── SchemaError
+│       └── MappingError          the configuration has to say how the two sides match
 └── StopError                     stop
     ├── UsageError
     ├── ConfigError
     ├── NotReadyError
     ├── LockHeldError
     ├── SourceError
-    │   └── SourceReplacedError
+    │   ├── SourceReplacedError
+    │   └── SnapshotError         a private copy is gone, damaged, or too old to compare with
     ├── TargetError
     └── RefusedError              a right that somebody must grant
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -82,6 +85,18 @@ class SchemaError(TableError):
     """A table's two sides do not fit each other."""
 
 
+class MappingError(SchemaError):
+    """The two sides of a table do not match by themselves.
+
+    `lines` are what to write into the table's section, by key; a value is empty where only a person knows it.
+    """
+
+    def __init__(self, what: str, *, where: str, lines: Mapping[str, str]) -> None:
+        self.lines = lines
+        written = "".join(f"\n    {key} = {text or 'an SQLite expression'}" for key, text in lines.items())
+        super().__init__(what, where=where, advice=f"Write into [table:{where}]:{written}" if lines else "")
+
+
 class StopError(SyncdError):
     """Nothing can go on until somebody acts."""
 
@@ -116,6 +131,10 @@ class SourceError(StopError):
 
 class SourceReplacedError(SourceError):
     """Another file stands where the source stood."""
+
+
+class SnapshotError(SourceError):
+    """A private copy of the source cannot be used: it is gone, damaged, or holds a table of another shape."""
 
 
 class TargetError(StopError):

@@ -28,13 +28,25 @@ class TargetColumn:
 
 
 @dataclass(frozen=True)
+class ForeignKeyPlan:
+    """A foreign key; its actions wait for promotion: until then each side's changes come from the source."""
+
+    name: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    on_update: str = "NO ACTION"
+    on_delete: str = "NO ACTION"
+
+
+@dataclass(frozen=True)
 class TargetTable:
     """A table that is there in PostgreSQL. `keys`: its primary key first, then its other NOT NULL unique keys."""
 
     name: str
     columns: tuple[TargetColumn, ...]
     keys: tuple[tuple[str, ...], ...]
-    parents: tuple[str, ...]
+    foreign_keys: tuple[ForeignKeyPlan, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,18 +79,6 @@ class MarkPlan:
         if self.moment:
             return f"date:{self.moment}"
         return "rowid" if self.rowid else "none"
-
-
-@dataclass(frozen=True)
-class ForeignKeyPlan:
-    """A foreign key; its actions wait for promotion: until then each side's changes come from the source."""
-
-    name: str
-    columns: tuple[str, ...]
-    parent: str
-    parent_columns: tuple[str, ...]
-    on_update: str = "NO ACTION"
-    on_delete: str = "NO ACTION"
 
 
 @dataclass(frozen=True)

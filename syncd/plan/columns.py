@@ -8,6 +8,7 @@ from syncd.model import Index, Table
 from syncd.plan.blueprint import ROWID_KEY, ColumnPlan, TargetColumn, TargetTable
 from syncd.plan.mapping import Carried
 from syncd.plan.names import same_name
+from syncd.plan.suggesting import FindTable, check_counterparts
 from syncd.quoting import identifier
 from syncd.types import MOMENTS, TargetType, canonical
 
@@ -64,23 +65,25 @@ def _check_types(table: Table, settings: TableConfig, names: set[str]) -> None:
 
 
 def matched_columns(
-    table: Table, existing: TargetTable, values: Iterable[Carried], settings: TableConfig
+    table: Table, existing: TargetTable, values: Iterable[Carried], settings: TableConfig, find: FindTable
 ) -> tuple[ColumnPlan, ...]:
     """The values matched with the columns of a table that is there; its types decide what becomes of them.
 
-    Raises SchemaError that names every column which has no counterpart, and what to write to settle it.
+    `find` gives the source's table of a target's. Raises MappingError that names every column which has no
+    counterpart, and what to write to settle it.
     """
     there = {column.name: column for column in existing.columns}
-    matched, missing = [], []
+    matched, missing, given = [], [], {}
     for value in values:
         name = same_name(value.name, there)
         if name is None:
             missing.append(value)
         elif not there[name].generated:
             matched.append(_matched(table, value, there[name], settings))
+            given[name] = value
     if ROWID_KEY in there and table.rowid and not any(column.name == ROWID_KEY for column in matched):
         matched.insert(0, rowid_column(table.rowid))
-    _check_counterparts(table, existing, missing, {column.name for column in matched})
+    check_counterparts(table, existing, settings, missing, given, find)
     return tuple(matched)
 
 
@@ -99,22 +102,6 @@ def _matched(table: Table, value: Carried, column: TargetColumn, settings: Table
     origin = _overriding(table, value.name, override).origin if override else ""
     type_ = TargetType(column.type, scale_rounds=True, origin=origin)
     return ColumnPlan(column.name, value.expression, value.affinity, type_, column.not_null, why="the target's own")
-
-
-def _check_counterparts(table: Table, existing: TargetTable, missing: list[Carried], matched: set[str]) -> None:
-    faults, advice = [], []
-    if missing:
-        names = ", ".join(value.column.name if value.column else value.name for value in missing)
-        faults.append(f"the target's table lacks the source's columns {names}")
-        advice.append(f"exclude = {names}")
-    unfilled = [c.name for c in existing.columns if c.must_be_given and c.name not in matched]
-    if unfilled:
-        faults.append(f"nothing fills the target's columns {', '.join(unfilled)}, which are NOT NULL without default")
-        advice += [f"column.{name} = an SQLite expression" for name in unfilled]
-    if faults:
-        raise SchemaError(
-            "; ".join(faults), where=table.name, advice=f"Write into [table:{table.name}]: {'; '.join(advice)}"
-        )
 
 
 def created_key(table: Table, settings: TableConfig, columns: tuple[ColumnPlan, ...]) -> tuple[str, ...]:

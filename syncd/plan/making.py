@@ -11,6 +11,7 @@ from syncd.plan.blueprint import ROWID_KEY, Plan, RowCheck, TablePlan, TargetTab
 from syncd.plan.constraints import with_constraints, with_unique_parents
 from syncd.plan.names import cut_name, same_name, styled
 from syncd.plan.order import parents_first
+from syncd.plan.suggesting import FindTable
 from syncd.quoting import identifier
 from syncd.types import TargetType, created_type
 
@@ -44,11 +45,17 @@ def make(
     Raises ConfigError where the configuration names a table or column that the source does not have.
     """
     chosen, left_out = _chosen(catalog, config)
+    landing = {_target_name(table, config).lower(): table for table in chosen}
+
+    def find(target: str) -> Table | None:
+        return landing.get(target.lower())
+
     planned: dict[str, TablePlan] = {}
-    refused = []
+    refused: list[SchemaError] = []
     for table in chosen:
         try:
-            planned[table.name] = _plan_table(table, table.name in ours, targets, config, facts)
+            there = _existing(_target_name(table, config), targets)
+            planned[table.name] = _plan_table(table, there, config, facts, find, ours=table.name in ours)
         except SchemaError as error:
             refused.append(error)
     refused += _one_target_each(planned)
@@ -56,7 +63,8 @@ def make(
     linked = {name: with_constraints(plan, planned) for name, plan in planned.items()}
     linked = {name: with_unique_parents(plan, linked.values()) for name, plan in linked.items()}
     ordered = tuple(linked[name] for name in parents_first({n: p.parents for n, p in linked.items()}))
-    return Plan(ordered, catalog.skipped + left_out, tuple(refused), config.target.foreign_keys)
+    views = tuple(Skipped(f"view {view.name}", f"a view: {view.sql}") for view in catalog.views)
+    return Plan(ordered, catalog.skipped + views + left_out, tuple(refused), config.target.foreign_keys)
 
 
 def _chosen(catalog: Catalog, config: Config) -> tuple[list[Table], tuple[Skipped, ...]]:
@@ -83,12 +91,15 @@ def _existing(name: str, targets: Mapping[str, TargetTable]) -> TargetTable | No
     return targets[found] if found is not None else None
 
 
+def _target_name(table: Table, config: Config) -> str:
+    return config.table(table.name).target or cut_name(styled(table.name, config.target.names))
+
+
 def _plan_table(
-    table: Table, ours: bool, targets: Mapping[str, TargetTable], config: Config, facts: "Facts"
+    table: Table, there: TargetTable | None, config: Config, facts: Facts, find: FindTable, *, ours: bool
 ) -> TablePlan:
     settings = config.table(table.name)
-    name = settings.target or cut_name(styled(table.name, config.target.names))
-    there = _existing(name, targets)
+    name = _target_name(table, config)
     existing = None if ours else there
     if existing is None and not config.target.create_tables:
         raise SchemaError(
@@ -97,7 +108,7 @@ def _plan_table(
     values = mapping.carried(table, settings, config.target.names)
     where = mapping.enclosed(settings.where.text) if settings.where else "1"
     if existing:
-        found = columns.matched_columns(table, existing, values, settings)
+        found = columns.matched_columns(table, existing, values, settings, find)
         key = columns.existing_key(table, existing, found, settings)
     else:
         choose = _as_created(there) if there else facts.choose(table, values, where)
@@ -117,7 +128,8 @@ def _plan_table(
         max_reject_ratio=config.max_reject_ratio(table.name),
         created=existing is None,
         on_conflict=config.target.on_conflict,
-        parents=existing.parents if existing else tuple(key.parent for key in table.foreign_keys),
+        parents=tuple(key.parent for key in (existing or table).foreign_keys),
+        foreign_keys=existing.foreign_keys if existing else (),
         where=where,
         checks=tuple(RowCheck(name, mapping.enclosed(e.text)) for name, e in settings.checks.items()),
         deletes=settings.deletes,

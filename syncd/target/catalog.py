@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from syncd.plan import TargetColumn, TargetTable
+from syncd.plan import ForeignKeyPlan, TargetColumn, TargetTable
 from syncd.target.database import Connection, translated
 from syncd.target.sql import statement
 
@@ -19,9 +19,9 @@ def read(connection: Connection, schema: str) -> Mapping[str, TargetTable]:
             name=name,
             columns=tuple(TargetColumn(*column) for column in columns),
             keys=tuple(tuple(key) for key in keys),
-            parents=tuple(parents),
+            foreign_keys=tuple(ForeignKeyPlan(n, tuple(own), parent, tuple(theirs)) for n, own, parent, theirs in links),
         )
-        for _, name, columns, keys, parents in rows
+        for _, name, columns, keys, links in rows
     }
 
 

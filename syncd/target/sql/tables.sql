@@ -23,9 +23,18 @@ SELECT c.oid, c.relname,
                    AND i.indpred IS NULL AND i.indexprs IS NULL
                  GROUP BY i.indexrelid, i.indisprimary) AS unique_keys
          WHERE usable) AS keys,
-       (SELECT coalesce(jsonb_agg(DISTINCT p.relname), '[]')
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(
+                   f.conname,
+                   (SELECT jsonb_agg(a.attname ORDER BY k.place)
+                      FROM unnest(f.conkey) WITH ORDINALITY AS k(attnum, place)
+                      JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
+                   p.relname,
+                   (SELECT jsonb_agg(a.attname ORDER BY k.place)
+                      FROM unnest(f.confkey) WITH ORDINALITY AS k(attnum, place)
+                      JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum))
+                   ORDER BY f.conname), '[]')
           FROM pg_constraint f JOIN pg_class p ON p.oid = f.confrelid
-         WHERE f.conrelid = c.oid AND f.contype = 'f') AS parents
+         WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conparentid = 0) AS foreign_keys
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p')
  ORDER BY c.relname
