@@ -24,7 +24,10 @@ def affinity_of(declared_type: str) -> Affinity:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a source table; `key_position` counts from 1 within the primary key, 0 outside it."""
+    """A column of a source table; `key_position` counts from 1 within the primary key, 0 outside it.
+
+    `default` and `formula`, that of a generated column, are SQLite expressions.
+    """
 
     name: str
     declared_type: str
@@ -33,6 +36,7 @@ class Column:
     key_position: int = 0
     generated: bool = False
     collation: str = "BINARY"
+    formula: str | None = None
 
     @property
     def affinity(self) -> Affinity:
@@ -52,7 +56,10 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Index:
-    """An index of the source; a column is None where the index holds an expression."""
+    """An index of the source; a column is None where the index holds an expression.
+
+    `expressions` has the SQL of each member, `collations` how it is compared, `where` the condition of a partial index.
+    """
 
     name: str
     columns: tuple[str | None, ...]
@@ -61,11 +68,34 @@ class Index:
     partial: bool
     origin: str
     sql: str | None
+    collations: tuple[str, ...]
+    expressions: tuple[str, ...]
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A CHECK constraint of the source; `column` is set where it stands at a column, `name` where it has one."""
+
+    condition: str
+    name: str | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A view or a trigger: what SQLite keeps as its SQL alone."""
+
+    name: str
+    sql: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the source; `rowid` is an SQLite expression for its rowid, None where none can be named."""
+    """A table of the source; `rowid` is an SQLite expression for its rowid, None where none can be named.
+
+    `key_collations` tells how the members of its primary key are compared; empty where that key is the rowid.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -76,6 +106,9 @@ class Table:
     sql: str
     autoincrement: bool = False
     utf16: bool = False
+    key_collations: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    triggers: tuple[Definition, ...] = ()
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -101,7 +134,7 @@ class Catalog:
 
     tables: tuple[Table, ...]
     skipped: tuple[Skipped, ...]
-    views: tuple[str, ...]
+    views: tuple[Definition, ...]
     encoding: str
     schema_version: int
 

@@ -28,6 +28,7 @@ from syncd.target.stall import guard
 from syncd.target.state import TABLE_PART, Checkpoint
 
 _NO_FOREIGN_KEY = "foreign_key_not_created"
+_NO_CONSTRAINT = "constraint_not_created"
 
 
 @dataclass(frozen=True)
@@ -157,17 +158,17 @@ def _enforce(sides: Sides, created: list[TablePlan]) -> None:
     for table in created:
         if table.target in parents:
             ddl.create_key(sides.control, sides.schema, table)
-            failed = ddl.create_indexes(sides.control, sides.schema, table)
-            _report(sides, sides.control, table, failed, "index_not_created")
+            failed = ddl.create_uniques(sides.control, sides.schema, table)
+            _report(sides, sides.control, table, failed, _NO_CONSTRAINT)
     for table in created:
         if table.foreign_keys:
             ddl.create_key(sides.control, sides.schema, table)
             failed = ddl.create_foreign_keys(sides.control, sides.schema, table, table.foreign_keys)
-            _report(sides, sides.control, table, failed, "foreign_key_not_created")
+            _report(sides, sides.control, table, failed, _NO_FOREIGN_KEY)
 
 
 def _finish_table(sides: Sides, connection: Connection, load: TableLoad) -> None:
-    """Give a copied table its key and indexes, judge its rejects, and let it go over to catch-up, or stop it."""
+    """Give a copied table its key and constraints, judge its rejects, and let it go over to catch-up, or stop it."""
     plan = load.plan
     known = {c.part: c for c in sides.state.checkpoints(connection) if c.table == plan.name}
     own = known.pop(TABLE_PART)
@@ -215,7 +216,7 @@ def _index(sides: Sides, connection: Connection, load: TableLoad) -> None:
             )
         )
         return
-    _report(sides, connection, plan, ddl.create_indexes(connection, sides.schema, plan), "index_not_created")
+    _report(sides, connection, plan, ddl.create_constraints(connection, sides.schema, plan), _NO_CONSTRAINT)
 
 
 def _report(sides: Sides, connection: Connection, plan: TablePlan, failed: tuple[Skipped, ...], name: str) -> None:

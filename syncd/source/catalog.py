@@ -1,12 +1,14 @@
 """What the source holds: its tables with columns, keys and indexes, and what is left out and why."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 import apsw
 
-from syncd.model import Catalog, Column, ForeignKey, Index, Skipped, Table
+from syncd.model import Catalog, Column, Definition, ForeignKey, Index, Skipped, Table
 from syncd.quoting import identifier, literal
 from syncd.source.database import query
+from syncd.source.definition import IndexParts, index_parts, table_parts
 
 _GENERATED = (2, 3)
 _HIDDEN = 1
@@ -18,19 +20,25 @@ def read(connection: apsw.Connection) -> Catalog:
     tables, skipped, views = [], [], []
     statements = dict(query(connection, "SELECT name, sql FROM main.sqlite_schema WHERE type IN ('table', 'view')"))
     autoincrement = _autoincrement(connection)
+    triggers = _triggers(connection)
     for name, kind, without_rowid, strict in query(
         connection, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' ORDER BY name"
     ):
         if name.startswith("sqlite_"):
             continue
         if kind == "view":
-            views.append(name)
+            views.append(Definition(name, statements[name]))
+            skipped += [Skipped(f"{name}.{t.name}", f"a trigger of a view: {t.sql}") for t in triggers[name.lower()]]
         elif kind == "virtual":
             skipped.append(Skipped(name, f"a virtual table keeps no rows of its own: {statements[name]}"))
         elif kind == "shadow":
             skipped.append(Skipped(name, "a shadow table belongs to a virtual table"))
         else:
-            table = _table(connection, name, statements[name], bool(without_rowid), bool(strict), name in autoincrement)
+            table = replace(
+                _table(connection, name, statements[name], bool(without_rowid), bool(strict)),
+                autoincrement=name in autoincrement,
+                triggers=tuple(triggers[name.lower()]),
+            )
             if table.rowid is None and not table.primary_key:
                 skipped.append(Skipped(name, "columns hide all three names of its rowid, and it has no primary key"))
             else:
@@ -49,10 +57,18 @@ def _autoincrement(connection: apsw.Connection) -> frozenset[str]:
     return frozenset(name for (name,) in query(connection, "SELECT name FROM sqlite_sequence")) if has else frozenset()
 
 
-def _table(
-    connection: apsw.Connection, name: str, sql: str, without_rowid: bool, strict: bool, autoincrement: bool
-) -> Table:
-    indexes, collations = _indexes(connection, name)
+def _triggers(connection: apsw.Connection) -> defaultdict[str, list[Definition]]:
+    """The triggers by the name of their table in lower case."""
+    found: defaultdict[str, list[Definition]] = defaultdict(list)
+    statement = "SELECT tbl_name, name, sql FROM main.sqlite_schema WHERE type = 'trigger' ORDER BY name"
+    for table, name, sql in query(connection, statement):
+        found[table.lower()].append(Definition(name, sql))
+    return found
+
+
+def _table(connection: apsw.Connection, name: str, sql: str, without_rowid: bool, strict: bool) -> Table:
+    parts = table_parts(sql)
+    collations = _collations(connection, name)
     columns = tuple(
         Column(
             name=column,
@@ -61,7 +77,8 @@ def _table(
             default=default,
             key_position=position,
             generated=hidden in _GENERATED,
-            collation=collations.get(column, "BINARY"),
+            collation=collations[column],
+            formula=parts.formulas.get(column),
         )
         for column, declared, not_null, default, position, hidden in query(
             connection,
@@ -74,13 +91,21 @@ def _table(
         name=name,
         columns=columns,
         foreign_keys=_foreign_keys(connection, name),
-        indexes=indexes,
+        indexes=_indexes(connection, name),
         rowid=None if without_rowid else _rowid(connection, name, columns),
         strict=strict,
         sql=sql,
-        autoincrement=autoincrement,
         utf16=query(connection, "PRAGMA encoding")[0][0] != "UTF-8",
+        key_collations=_key_collations(connection, name),
+        checks=parts.checks,
     )
+
+
+def _collations(connection: apsw.Connection, table: str) -> dict[str, str]:
+    """How each column is compared."""
+    names = query(connection, "SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1", (table,))
+    found = {name: connection.column_metadata("main", table, name)[1] for (name,) in names}
+    return {name: collation.upper() for name, collation in found.items()}
 
 
 def _rowid(connection: apsw.Connection, table: str, columns: tuple[Column, ...]) -> str | None:
@@ -120,31 +145,46 @@ def _foreign_keys(connection: apsw.Connection, table: str) -> tuple[ForeignKey, 
     )
 
 
-def _indexes(connection: apsw.Connection, table: str) -> tuple[tuple[Index, ...], dict[str, str]]:
+def _key_collations(connection: apsw.Connection, table: str) -> tuple[str, ...]:
+    members = query(
+        connection,
+        "SELECT m.coll FROM pragma_index_list(?) AS l, pragma_index_xinfo(l.name) AS m"
+        " WHERE l.origin = 'pk' AND m.\"key\" ORDER BY m.seqno",
+        (table,),
+    )
+    return tuple(collation.upper() for (collation,) in members)
+
+
+def _indexes(connection: apsw.Connection, table: str) -> tuple[Index, ...]:
     statements = dict(query(connection, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'index'"))
-    indexes: list[Index] = []
-    collations: dict[str, str] = {}
-    for name, unique, origin, partial in query(
-        connection, 'SELECT name, "unique", origin, partial FROM pragma_index_list(?) ORDER BY seq DESC', (table,)
-    ):
-        members = query(
-            connection, 'SELECT cid, name, "desc", coll FROM pragma_index_xinfo(?) WHERE "key" ORDER BY seqno', (name,)
+    return tuple(
+        _index(connection, name, bool(unique), bool(partial), origin, statements.get(name))
+        for name, unique, origin, partial in query(
+            connection, 'SELECT name, "unique", origin, partial FROM pragma_index_list(?) ORDER BY seq DESC', (table,)
         )
-        if origin == "pk":
-            collations.update({member[1]: member[3] for member in members})
-            continue
-        indexes.append(
-            Index(
-                name=name,
-                columns=tuple(column if cid >= 0 else None for cid, column, _, _ in members),
-                descending=tuple(bool(descending) for _, _, descending, _ in members),
-                unique=bool(unique),
-                partial=bool(partial),
-                origin=origin,
-                sql=statements.get(name),
-            )
-        )
-    return tuple(indexes), collations
+        if origin != "pk"
+    )
+
+
+def _index(connection: apsw.Connection, name: str, unique: bool, partial: bool, origin: str, sql: str | None) -> Index:
+    members = query(
+        connection, 'SELECT cid, name, "desc", coll FROM pragma_index_xinfo(?) WHERE "key" ORDER BY seqno', (name,)
+    )
+    columns = tuple(column if cid >= 0 else None for cid, column, _, _ in members)
+    # An index without SQL of its own belongs to a constraint, and holds columns alone.
+    parts = index_parts(sql) if sql else IndexParts(tuple(identifier(column) for column in columns if column), None)
+    return Index(
+        name=name,
+        columns=columns,
+        descending=tuple(bool(descending) for _, _, descending, _ in members),
+        unique=unique,
+        partial=partial,
+        origin=origin,
+        sql=sql,
+        collations=tuple(collation.upper() for _, _, _, collation in members),
+        expressions=parts.members,
+        where=parts.where,
+    )
 
 
 def ends(connection: apsw.Connection, table: str, column: str) -> str:
@@ -184,6 +224,7 @@ def is_indexed(connection: apsw.Connection, table: str, column: str) -> bool:
     )
 
 
-def row_count(connection: apsw.Connection, table: str) -> int:
-    """Rows of a table, counted by SQLite over its smallest index."""
-    return int(query(connection, f"SELECT count(*) FROM {identifier(table)}")[0][0])
+def row_count(connection: apsw.Connection, table: str, where: str = "1") -> int:
+    """Rows of a table for which the condition is true; all of them SQLite counts over its smallest index."""
+    condition = "" if where == "1" else f" WHERE {where}"
+    return int(query(connection, f"SELECT count(*) FROM {identifier(table)}{condition}")[0][0])
