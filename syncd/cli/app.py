@@ -9,7 +9,7 @@ import click
 import psycopg
 
 from syncd import log
-from syncd.cli import demo, inspect, move, rejects
+from syncd.cli import demo, inspect, move, prepare, rejects
 from syncd.cli.options import Group, Options
 from syncd.cli.session import early_console
 from syncd.cli.stop import unwinding
@@ -36,7 +36,8 @@ def syncd() -> None:
 
 
 for command in (
-    move.load_command, move.sync, move.run, inspect.status, inspect.verify_command, rejects.rejects, demo.demo,
+    prepare.check_command, move.load_command, move.sync, move.run, inspect.status, inspect.verify_command,
+    rejects.rejects, demo.demo,
 ):  # fmt: skip
     syncd.add_command(command)
 

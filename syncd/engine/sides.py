@@ -64,15 +64,7 @@ class Sides:
 
     def plan(self, connection: apsw.Connection, there: "TargetSide") -> Plan:
         """Plan every table from both catalogues; call it in a transaction of the source."""
-        catalog = source_catalog.read(connection)
-        if not catalog.tables:
-            # SQLite takes an empty file, such as one made by a mistyped path, for a database without tables.
-            raise SourceError(
-                "the source holds no table", where=str(self.source.path), advice="Check the path of the source"
-            )
-        ours = frozenset(name for name, checkpoint in there.checkpoints.items() if checkpoint.created)
-        plan = planning.make(catalog, there.tables, self.config, facts(connection), ours)
-        return expressions.compiled(connection, plan, self.config)
+        return plan_sides(connection, there, self.config, str(self.source.path))
 
 
 @dataclass(frozen=True)
@@ -81,6 +73,17 @@ class TargetSide:
 
     checkpoints: Mapping[str, Checkpoint]
     tables: Mapping[str, TargetTable]
+
+
+def plan_sides(connection: apsw.Connection, there: TargetSide, config: Config, source_name: str) -> Plan:
+    """Plan every table of the source for what is there in the target. Raises ConfigError and SourceError."""
+    catalog = source_catalog.read(connection)
+    if not catalog.tables:
+        # SQLite takes an empty file, such as one made by a mistyped path, for a database without tables.
+        raise SourceError("the source holds no table", where=source_name, advice="Check the path of the source")
+    ours = frozenset(name for name, checkpoint in there.checkpoints.items() if checkpoint.created)
+    plan = planning.make(catalog, there.tables, config, facts(connection), ours)
+    return expressions.compiled(connection, plan, config)
 
 
 def facts(connection: apsw.Connection) -> Facts:

@@ -32,11 +32,15 @@ class Relation:
         self.broken = _names("c", len(plan.checks))
         self.source_key = ranges.key_text(self.members, by_rowid=plan.by_rowid)
 
-    def where(self, condition: str) -> str:
-        """The rows of a condition over the source's columns, in no order; searched by rowid, not by an index."""
+    def where(self, condition: str, further: str = "1") -> str:
+        """The rows of a condition over the source's columns, in no order; searched by rowid, not by an index.
+
+        `further` is a condition over the values.
+        """
         if not self._is_mapped:
-            return f"{self._table} NOT INDEXED WHERE {condition}"
-        return f"(SELECT {self._inner} FROM {self._table} NOT INDEXED WHERE {condition} LIMIT -1)"
+            narrower = "" if further == "1" else f" AND ({further})"
+            return f"{self._table} NOT INDEXED WHERE {condition}{narrower}"
+        return f"(SELECT {self._inner} FROM {self._table} NOT INDEXED WHERE {condition} LIMIT -1) WHERE {further}"
 
     def first(self, rows: Range, condition: str) -> tuple[str, tuple[str, ...]]:
         """The first rows in the order of a range, with a question mark for how many, and the names of that order."""

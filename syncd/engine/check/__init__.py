@@ -1,0 +1,6 @@
+"""The check: every problem that a load would meet, found before the first row moves. It writes nothing."""
+
+from syncd.engine.check.checking import check
+from syncd.engine.check.findings import CheckReport, Finding, Gravity
+
+__all__ = ["CheckReport", "Finding", "Gravity", "check"]
