@@ -94,8 +94,8 @@ class UniquePlan:
 class IndexPlan:
     """An index: `members` and `where` are PostgreSQL expressions, as CREATE INDEX takes them.
 
-    Unique are those that no constraint can express: over an expression, over text without regard to case, over some
-    rows. PostgreSQL cannot defer them, so two rows that swap values in one pass take the way row by row.
+    Unique are those that no unique constraint can express: over an expression, over text without regard to case, over
+    some rows. Until promotion an exclusion constraint stands for each, as PostgreSQL cannot defer a unique index.
     """
 
     name: str

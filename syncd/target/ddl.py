@@ -147,13 +147,19 @@ def _uniques(schema: str, plan: TablePlan) -> Iterator[_Statement]:
 
 
 def _index(schema: str, plan: TablePlan, index: IndexPlan) -> sql.Composed:
-    return sql.SQL("CREATE {}INDEX {} ON {} ({}){}").format(
-        sql.SQL("UNIQUE " if index.unique else ""),
-        sql.Identifier(index.name),
-        sql.Identifier(schema, plan.target),
-        sql.SQL(", ").join(map(sql.SQL, index.members)),
-        sql.SQL(f" WHERE {index.where}" if index.where else ""),
-    )
+    """An index. A unique one is an exclusion constraint until promotion: that can be deferred.
+
+    Two rows that swap values would be refused by a unique index for ever, one after the other as well as at once.
+    """
+    name, table = sql.Identifier(index.name), sql.Identifier(schema, plan.target)
+    if index.unique:
+        members = ", ".join(f"{member} WITH =" for member in index.members)
+        where = f" WHERE ({index.where})" if index.where else ""
+        return sql.SQL(
+            "ALTER TABLE {} ADD CONSTRAINT {} EXCLUDE USING btree ({}){} DEFERRABLE INITIALLY DEFERRED"
+        ).format(table, name, sql.SQL(members), sql.SQL(where))
+    members, where = ", ".join(index.members), f" WHERE {index.where}" if index.where else ""
+    return sql.SQL("CREATE INDEX {} ON {} ({}){}").format(name, table, sql.SQL(members), sql.SQL(where))
 
 
 def create_foreign_keys(
