@@ -34,6 +34,7 @@ class Database:
         Raises SourceError, RefusedError or SourceBusyError.
         """
         self.path = path
+        self.private = private
         self.identity = identify(path)
         query = "mode=ro&immutable=1" if private else "mode=ro"
         flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_NOMUTEX

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import apsw
 
-from syncd.errors import StopError
+from syncd.errors import SnapshotError, SourceError, StopError
 from syncd.source.database import Database, translated
+from syncd.source.pages import check_size, damaged, header
 
 SUFFIX = ".snapshot"
 SPARE_BYTES = 64 * 2**20
+_MORE_ROOM = "Free some space, or set [sync] state_dir to a disk with more"
 
 
 def path_of(state_dir: Path, name: str) -> Path:
@@ -31,8 +33,12 @@ def take(source: Database, state_dir: Path) -> str:
 
     One step holds one read transaction: small steps beside a busy writer start over at each of its commits and never
     end (https://sqlite.org/c3ref/backup_finish.html). A writer in rollback-journal mode waits for the copy, one in WAL
-    mode does not.
+    mode does not. The copy may be lost with the machine until `secure` was called.
+
+    Raises StopError where there is no room, SourceBusyError where the source is locked.
     """
+    if not has_room(source, state_dir):
+        raise StopError("there is no room for a private copy of the source", where=str(state_dir), advice=_MORE_ROOM)
     name = uuid.uuid4().hex
     path = path_of(state_dir, name)
     try:
@@ -51,12 +57,47 @@ def take(source: Database, state_dir: Path) -> str:
         raise StopError(
             f"the private copy of the source failed: {error}",
             where=str(path),
-            advice="Free some space, or set [sync] state_dir to a disk with more",
+            advice=_MORE_ROOM,
         ) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     return name
+
+
+def secure(state_dir: Path, name: str) -> None:
+    """Bring a snapshot to the disk, before PostgreSQL names it as the base: 0.1 s for 113 MB.
+
+    A base that came back from a power failure with a part of its pages empty would hide rows that vanished.
+    """
+    for path in (path_of(state_dir, name), state_dir):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def opened(state_dir: Path, name: str) -> Database:
+    """Open a snapshot. Raises SnapshotError where it is gone, cut short, or no database.
+
+    Its pages are not all checked: `PRAGMA quick_check` takes longer than the copy, 0.4 s for 113 MB against 0.3. A
+    damaged page of a b-tree is met when the rows on it are compared.
+    """
+    path = path_of(state_dir, name)
+    try:
+        with path.open("rb") as file:
+            layout, page_count = header(file.read(100), path)
+        check_size(path, layout, page_count, path.stat().st_size)
+        return Database(path, private=True)
+    except FileNotFoundError as error:
+        raise SnapshotError(
+            "the private copy of the source is gone", where=str(path), advice="Compare with the target in its place"
+        ) from error
+    except SnapshotError:
+        raise
+    except SourceError as error:
+        raise damaged(path, error.what) from error
 
 
 def discard_others(state_dir: Path, keep: frozenset[str]) -> None:
