@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-import apsw
-
 from syncd import plan as planning
 from syncd.config import Config
 from syncd.errors import RefusedError, SourceError, UsageError
@@ -17,7 +15,7 @@ from syncd.plan import AUTO_DATE_ROWS, Facts, Plan, TargetTable, by_declared_typ
 from syncd.quoting import identifier
 from syncd.source import catalog as source_catalog
 from syncd.source import expressions, snapshot
-from syncd.source.database import Database, query
+from syncd.source.database import Database, SourceConnection, query
 from syncd.target import catalog as target_catalog
 from syncd.target.database import Connection, Target, connect
 from syncd.target.lock import Lock
@@ -62,7 +60,7 @@ class Sides:
         """What a plan needs to know of the target. Ask before the source's transaction, which must not wait for it."""
         return TargetSide(self.checkpoints(), target_catalog.read(self.control, self.schema))
 
-    def plan(self, connection: apsw.Connection, there: "TargetSide") -> Plan:
+    def plan(self, connection: SourceConnection, there: "TargetSide") -> Plan:
         """Plan every table from both catalogues; call it in a transaction of the source."""
         return plan_sides(connection, there, self.config, str(self.source.path))
 
@@ -75,7 +73,7 @@ class TargetSide:
     tables: Mapping[str, TargetTable]
 
 
-def plan_sides(connection: apsw.Connection, there: TargetSide, config: Config, source_name: str) -> Plan:
+def plan_sides(connection: SourceConnection, there: TargetSide, config: Config, source_name: str) -> Plan:
     """Plan every table of the source for what is there in the target. Raises ConfigError and SourceError."""
     catalog = source_catalog.read(connection)
     if not catalog.tables:
@@ -86,19 +84,19 @@ def plan_sides(connection: apsw.Connection, there: TargetSide, config: Config, s
     return expressions.compiled(connection, plan, config)
 
 
-def facts(connection: apsw.Connection) -> Facts:
+def facts(connection: SourceConnection) -> Facts:
     """What a plan asks of the source's values, answered from this connection."""
     return Facts(lambda table, column: usable_date(connection, table, column), lambda *_: by_declared_type)
 
 
-def usable_date(connection: apsw.Connection, table: Table, column: str) -> bool:
+def usable_date(connection: SourceConnection, table: Table, column: str) -> bool:
     """Whether a date column can be found again quickly, and is of one storage class, so that it sorts by time."""
     if not source_catalog.is_indexed(connection, table.name, column) and _is_large(connection, table):
         return False
     return len(source_catalog.storage_classes(connection, table.name, column)) <= 1
 
 
-def _is_large(connection: apsw.Connection, table: Table) -> bool:
+def _is_large(connection: SourceConnection, table: Table) -> bool:
     probe = f"SELECT 1 FROM {identifier(table.name)} LIMIT 1 OFFSET {AUTO_DATE_ROWS}"
     return bool(query(connection, probe))
 

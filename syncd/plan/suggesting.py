@@ -23,21 +23,32 @@ def check_counterparts(
     find: FindTable,
 ) -> None:
     """Raise MappingError where values have no column in the target's table, or columns that need a value get none."""
-    excess = [value for value in missing if value.column]
+    excess = [value.column for value in missing if value.column]
     unknown = [value.name for value in missing if not value.column]
     unfilled = [column.name for column in existing.columns if column.must_be_given and column.name not in matched]
-    faults, lines = [], {}
+    faults: list[str] = []
+    lines: dict[str, str] = {}
     if excess:
-        names = ", ".join(value.column.name for value in excess if value.column)
-        faults.append(f"the target's table lacks the source's columns {names}")
-        lines["exclude"] = ", ".join(map(_listed, [*settings.exclude, *(v.column.name for v in excess if v.column)]))
+        faults.append(f"the target's table lacks the source's columns {', '.join(column.name for column in excess)}")
+        free = [column.name for column in existing.columns if column.name not in matched and not column.generated]
+        renamed = {column.name: _alike(column.name, free) for column in excess}
+        lines |= {f"column.{new}": written(old) for old, new in renamed.items() if new}
+        if left := [name for name, new in renamed.items() if not new]:
+            lines["exclude"] = ", ".join(map(_listed, [*settings.exclude, *left]))
     if unknown:
         faults.append(f"the configuration fills {', '.join(unknown)}, which the target's table lacks")
     if unfilled:
         faults.append(f"nothing fills the target's columns {', '.join(unfilled)}, which are NOT NULL without default")
-        lines |= {f"column.{name}": filling(name, table, existing, matched, find) for name in unfilled}
+        for name in unfilled:
+            lines.setdefault(f"column.{name}", filling(name, table, existing, matched, find))
     if faults:
         raise MappingError("; ".join(faults), where=table.name, lines=lines)
+
+
+def _alike(name: str, among: Iterable[str]) -> str | None:
+    """The only column whose name is this one with words before or behind it, as rank_in_etf is for rank."""
+    found = [other for other in among if f"_{name.lower()}_" in f"_{other.lower()}_"]
+    return found[0] if len(found) == 1 else None
 
 
 def _listed(name: str) -> str:

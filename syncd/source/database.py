@@ -17,6 +17,9 @@ import apsw
 from syncd.errors import RefusedError, SourceBusyError, SourceError, SourceReplacedError, SyncdError
 from syncd.model import Identity
 
+SourceConnection = apsw.Connection
+"""A connection to SQLite, for those who pass one on."""
+
 BUSY_SECONDS = 5.0
 LONGEST_VALUE = 16 * 2**20
 """Bytes of one value or one rendered batch; a batch over it is read again in halves (SQLITE_LIMIT_LENGTH)."""

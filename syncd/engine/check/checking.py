@@ -3,8 +3,6 @@
 import time
 from collections.abc import Iterator
 
-import apsw
-
 from syncd.config import Config
 from syncd.engine.check import rows, source, target
 from syncd.engine.check.findings import CheckReport, Finding
@@ -13,7 +11,7 @@ from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides, TargetSide
 from syncd.errors import SyncdError
 from syncd.plan import Plan
-from syncd.source.database import Database
+from syncd.source.database import Database, SourceConnection
 
 
 def check(sides: Sides, progress: Progress, *, quick: bool = False) -> CheckReport:
@@ -39,7 +37,7 @@ def check_source_alone(
 
 
 def _of_source(
-    connection: apsw.Connection,
+    connection: SourceConnection,
     database: Database,
     there: TargetSide,
     config: Config,

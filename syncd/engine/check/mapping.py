@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 
-import apsw
-
 from syncd.config import Config, Expression, TableConfig
 from syncd.engine.check.findings import Finding, Gravity
 from syncd.engine.sides import TargetSide, plan_sides
 from syncd.errors import MappingError, SchemaError
 from syncd.plan import Plan
+from syncd.source.database import SourceConnection
 
 _ROUNDS = 3
 
 
 def settled_plan(
-    connection: apsw.Connection, there: TargetSide, config: Config, source_name: str
+    connection: SourceConnection, there: TargetSide, config: Config, source_name: str
 ) -> tuple[Plan, tuple[Finding, ...]]:
     """The plan under the configuration that the findings' advice would make of it, and those findings.
 

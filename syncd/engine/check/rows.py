@@ -3,19 +3,18 @@
 import math
 from collections.abc import Iterator
 
-import apsw
-
 from syncd.config import ForeignKeys
 from syncd.engine.check.findings import Finding, Gravity
 from syncd.plan import ForeignKeyPlan, Plan, TablePlan
 from syncd.plan.mapping import bare_name
 from syncd.quoting import written
 from syncd.source import commonest, duplicates, faults, orphans
+from syncd.source.database import SourceConnection
 from syncd.source.faults import Fault, Faults
 from syncd.source.orphans import Orphans
 
 
-def of_table(connection: apsw.Connection, plan: Plan, table: TablePlan, *, quick: bool) -> tuple[int, list[Finding]]:
+def of_table(connection: SourceConnection, plan: Plan, table: TablePlan, *, quick: bool) -> tuple[int, list[Finding]]:
     """The rows that were read of a table, and what was found in them."""
     found = faults.find(connection, table, sample=quick)
     findings = [_of_fault(connection, table, fault) for fault in found.found]
@@ -45,7 +44,7 @@ def _over_the_ratio(table: TablePlan, found: Faults, lost: int) -> Iterator[Find
     )
 
 
-def _of_fault(connection: apsw.Connection, table: TablePlan, fault: Fault) -> Finding:
+def _of_fault(connection: SourceConnection, table: TablePlan, fault: Fault) -> Finding:
     column = next((column for column in table.columns if column.name == fault.name), None)
     shown = tuple(f"{example.source_key}: {example.value}" for example in fault.examples)
     what, lines, advice = "", {}, ""
@@ -73,7 +72,7 @@ def _unfit(table: TablePlan, name: str) -> tuple[str, dict[str, str], str]:
     return what, {}, f"Give the target's column a type that holds them: {alter}"
 
 
-def _filled(connection: apsw.Connection, table: TablePlan, name: str) -> dict[str, str]:
+def _filled(connection: SourceConnection, table: TablePlan, name: str) -> dict[str, str]:
     """An expression for the column that fills the gaps with what the others mostly hold."""
     column = next(column for column in table.columns if column.name == name)
     bare = bare_name(column.expression)
@@ -83,7 +82,7 @@ def _filled(connection: apsw.Connection, table: TablePlan, name: str) -> dict[st
     return {f"column.{name}": f"coalesce({written(bare)}, {value})"} if value else {}
 
 
-def _of_duplicates(connection: apsw.Connection, table: TablePlan) -> Iterator[Finding]:
+def _of_duplicates(connection: SourceConnection, table: TablePlan) -> Iterator[Finding]:
     pairs = duplicates.find(connection, table)
     if pairs:
         key = ", ".join(table.key)
@@ -97,7 +96,7 @@ def _of_duplicates(connection: apsw.Connection, table: TablePlan) -> Iterator[Fi
         )
 
 
-def _of_orphans(connection: apsw.Connection, plan: Plan, table: TablePlan) -> Iterator[Finding]:
+def _of_orphans(connection: SourceConnection, plan: Plan, table: TablePlan) -> Iterator[Finding]:
     by_target = {other.target: other for other in plan.tables}
     for key in table.foreign_keys:
         parent = by_target.get(key.parent)

@@ -4,19 +4,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import apsw
-
 from syncd.config import Config, WatermarkKind
 from syncd.engine.check.findings import Finding, Gravity
 from syncd.plan import AUTO_DATE_ROWS, Plan, TablePlan
 from syncd.quoting import identifier
 from syncd.source import catalog
-from syncd.source.database import query
+from syncd.source.database import SourceConnection, query
 
 _LARGE_WAL = 1_000_000_000
 
 
-def of_file(connection: apsw.Connection, path: Path) -> Iterator[Finding]:
+def of_file(connection: SourceConnection, path: Path) -> Iterator[Finding]:
     """How the file can be read while the application writes."""
     if str(connection.pragma("journal_mode")) != "wal":
         yield Finding(
@@ -42,7 +40,7 @@ def of_file(connection: apsw.Connection, path: Path) -> Iterator[Finding]:
         )
 
 
-def of_table(connection: apsw.Connection, config: Config, table: TablePlan) -> Iterator[Finding]:
+def of_table(connection: SourceConnection, config: Config, table: TablePlan) -> Iterator[Finding]:
     """What a table's mark and key will and will not show."""
     mark, configured = table.mark, config.table(table.name).watermark.kind
     if mark.moment:
@@ -70,7 +68,7 @@ def of_table(connection: apsw.Connection, config: Config, table: TablePlan) -> I
         )
 
 
-def _nulls(connection: apsw.Connection, table: TablePlan) -> int:
+def _nulls(connection: SourceConnection, table: TablePlan) -> int:
     column = table.source.column(table.mark.moment or "")
     if column is None or column.not_null:
         return 0
@@ -78,7 +76,7 @@ def _nulls(connection: apsw.Connection, table: TablePlan) -> int:
     return int(query(connection, f"SELECT count(*) FROM {identifier(table.name)} WHERE {condition}")[0][0])
 
 
-def _unindexed(connection: apsw.Connection, table: TablePlan) -> Iterator[Finding]:
+def _unindexed(connection: SourceConnection, table: TablePlan) -> Iterator[Finding]:
     rows = query(connection, f"SELECT 1 FROM {identifier(table.name)} LIMIT 1 OFFSET {AUTO_DATE_ROWS}")
     if rows:
         yield Finding(
