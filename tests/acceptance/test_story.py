@@ -132,7 +132,7 @@ def test_one_check_tells_all_and_its_advice_lets_every_row_land_that_can(
     }
     assert query(database, "SELECT rank_in_etf, listed FROM etf_details WHERE ticker = 'T7'") == [(7, True)]
     rejects = json.loads(syncd("rejects", "list", "--json"))
-    assert {(r["table"], r["count"]) for r in rejects["causes"]} >= {
+    assert {(r["table"], r["rows"]) for r in rejects["rejects"]} >= {
         ("stock_details", STRAY_STOCKS),
         ("etf_details", STRAY_ETFS),
         ("ticker_fundamentals", STRAY_FUNDAMENTALS),
