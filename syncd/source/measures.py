@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from syncd.plan.typing import ColumnProfile, Profiled, ValueKind, precision_and_scale
 from syncd.source.kinds import kind_of
@@ -36,17 +37,20 @@ class Measures:
     def terms(self) -> tuple[str, ...]:
         return (*self.counts, *self.extremes.values())
 
-    def told(self, results: Sequence[int | float | None]) -> ColumnProfile:
+    def told(self, results: Sequence[Any]) -> ColumnProfile:
         """The profile that the results of the terms tell, in their order. Kinds that are not counted are left out."""
         counted = zip(self.kinds, results, strict=False)
         found = dict(zip(self.extremes, results[len(self.kinds) :], strict=True))
+        # Text that nobody expected is greater than any number; its column is looked at again.
+        ends = [end for end in (found.get("least"), found.get("greatest")) if isinstance(end, int | float)]
+        ends = [end for end in (*ends, self.known.least, self.known.greatest) if end is not None]
         return ColumnProfile(
             self.known.name,
             {kind: int(count) for kind, count in counted if count},
-            int(found.get("longest_characters") or 0),
-            int(found.get("longest_bytes") or 0),
-            found.get("least"),
-            found.get("greatest"),
+            max(self.known.longest_characters, int(found.get("longest_characters") or 0)),
+            max(self.known.longest_bytes, int(found.get("longest_bytes") or 0)),
+            min(ends, default=None),
+            max(ends, default=None),
             max(self.known.decimals, int(found.get("decimals") or 0)),
             int(found.get("misfits") or 0),
         )
@@ -60,7 +64,8 @@ def all_measures(column: Profiled, position: int) -> Measures:
 def likely_measures(column: Profiled, position: int, known: ColumnProfile) -> Measures:
     """What to measure where a part of the rows told what the others are likely to hold.
 
-    The part spares most of the time: each kind that is counted costs 10 ns a row, each number that is written 400.
+    The part spares most of the time: each kind that is counted costs 10 ns a row, each number that is written 400, and
+    extremes look only at values beyond those that are known.
     """
     classes = {kind.storage_class for kind in known.counts} - {"null"}
     kinds = _expected(known)
@@ -74,10 +79,15 @@ def likely_measures(column: Profiled, position: int, known: ColumnProfile) -> Me
     if classes & {"integer", "real"}:
         is_finite = f"{k}<{ValueKind.DATE:d} AND {k}<>{ValueKind.INFINITE:d}"
         number = v if classes <= _NUMBERS and ValueKind.INFINITE not in kinds else f"iif({is_finite},{v},NULL)"
-        wanted.extremes |= {"least": f"min({number})", "greatest": f"max({number})"}
+        below = "" if known.least is None else f" FILTER (WHERE {number}<{known.least!r})"
+        above = "" if known.greatest is None else f" FILTER (WHERE {number}>{known.greatest!r})"
+        wanted.extremes |= {"least": f"min({number}){below}", "greatest": f"max({number}){above}"}
     if "text" in classes:
         text = v if classes == {"text"} else f"iif({k} BETWEEN {ValueKind.DATE:d} AND {ValueKind.TEXT:d},{v},NULL)"
-        wanted.extremes |= {"longest_characters": f"max(length({text}))", "longest_bytes": f"max(octet_length({text}))"}
+        size = f"octet_length({text})"
+        longer = f"max(length({text})) FILTER (WHERE {size}>{known.longest_characters})"
+        larger = f"max({size}) FILTER (WHERE {size}>{known.longest_bytes})"
+        wanted.extremes |= {"longest_characters": longer, "longest_bytes": larger}
     if "real" in classes or ValueKind.DECIMAL in kinds:
         wanted.values.append(f"{_finer(e, known.decimals, only_numbers=classes <= _NUMBERS)} AS {q}")
         has_decimals = f"({k} BETWEEN {ValueKind.JULIAN:d} AND {ValueKind.FRACTION:d} OR {k}={ValueKind.DECIMAL:d})"
