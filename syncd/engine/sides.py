@@ -9,9 +9,10 @@ from pathlib import Path
 
 from syncd import plan as planning
 from syncd.config import Config
+from syncd.engine import choosing
 from syncd.errors import RefusedError, SourceError, UsageError
 from syncd.model import Table, digest
-from syncd.plan import AUTO_DATE_ROWS, Facts, Plan, TargetTable, by_declared_type
+from syncd.plan import AUTO_DATE_ROWS, Facts, Plan, TargetTable
 from syncd.quoting import identifier
 from syncd.source import catalog as source_catalog
 from syncd.source import expressions, snapshot
@@ -86,7 +87,10 @@ def plan_sides(connection: SourceConnection, there: TargetSide, config: Config, 
 
 def facts(connection: SourceConnection) -> Facts:
     """What a plan asks of the source's values, answered from this connection."""
-    return Facts(lambda table, column: usable_date(connection, table, column), lambda *_: by_declared_type)
+    return Facts(
+        lambda table, column: usable_date(connection, table, column),
+        lambda table, values, where: choosing.by_values(connection, table, values, where),
+    )
 
 
 def usable_date(connection: SourceConnection, table: Table, column: str) -> bool:

@@ -14,6 +14,7 @@ from syncd.plan.blueprint import (
     TargetTable,
     UniquePlan,
 )
+from syncd.plan.columns import Typing
 from syncd.plan.making import Facts, by_declared_type, make
 from syncd.plan.mapping import Carried
 from syncd.plan.names import cut_name
@@ -37,6 +38,7 @@ __all__ = [
     "TablePlan",
     "TargetColumn",
     "TargetTable",
+    "Typing",
     "UniquePlan",
     "by_declared_type",
     "cut_name",

@@ -1,7 +1,8 @@
 """Types: which PostgreSQL type a value gets, and how SQLite renders it for that type."""
 
+from syncd.types import limits
 from syncd.types.moments import MOMENTS
 from syncd.types.names import Rendering, TargetType, canonical, created_type
 from syncd.types.rendering import rendering
 
-__all__ = ["MOMENTS", "Rendering", "TargetType", "canonical", "created_type", "rendering"]
+__all__ = ["MOMENTS", "Rendering", "TargetType", "canonical", "created_type", "limits", "rendering"]
