@@ -42,6 +42,10 @@ def _chosen(
     return {name: narrow[name] if refused.get(name) == 0 else choice for name, choice in wide.items()}
 
 
+def _refused(value: Carried, choice: TypeChoice) -> str:
+    return limits.refused(value.expression, value.affinity, TargetType(choice.type))
+
+
 def profiled(values: Iterable[Carried]) -> tuple[Profiled, ...]:
     return tuple(Profiled(value.name, value.expression, value.affinity, value.declared_type) for value in values)
 

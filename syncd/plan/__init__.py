@@ -16,7 +16,7 @@ from syncd.plan.blueprint import (
 )
 from syncd.plan.columns import Typing
 from syncd.plan.making import Facts, by_declared_type, make
-from syncd.plan.mapping import Carried
+from syncd.plan.mapping import Carried, carried
 from syncd.plan.names import cut_name
 from syncd.plan.order import parents_first
 
@@ -41,6 +41,7 @@ __all__ = [
     "Typing",
     "UniquePlan",
     "by_declared_type",
+    "carried",
     "cut_name",
     "make",
     "parents_first",

@@ -12,8 +12,9 @@ from syncd.plan.constraints import with_constraints, with_unique_parents
 from syncd.plan.names import cut_name, same_name, styled
 from syncd.plan.order import parents_first
 from syncd.plan.suggesting import FindTable
+from syncd.plan.typing import ColumnProfile, choose
 from syncd.quoting import identifier
-from syncd.types import TargetType, created_type
+from syncd.types import TargetType
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Facts:
 
 
 def by_declared_type(value: mapping.Carried) -> tuple[TargetType, str]:
-    """The type of a column whose values were not looked at."""
-    return TargetType(created_type(value.declared_type)), f"declared {value.declared_type or 'without a type'}"
+    """The type of a column of which no value is known."""
+    choice = choose(value.declared_type, ColumnProfile(value.name, {}), complete=True)
+    return TargetType(choice.type, origin=choice.origin), choice.why
 
 
 def make(
@@ -141,7 +143,8 @@ def _as_created(there: TargetTable) -> columns.Typing:
     types = {column.name: column.type for column in there.columns}
 
     def choose(value: mapping.Carried) -> tuple[TargetType, str]:
-        return TargetType(types.get(value.name) or created_type(value.declared_type)), "as it was created"
+        known = types.get(value.name)
+        return (TargetType(known), "as it was created") if known else by_declared_type(value)
 
     return choose
 

@@ -2,7 +2,7 @@
 
 from syncd.types import limits
 from syncd.types.moments import MOMENTS
-from syncd.types.names import Rendering, TargetType, canonical, created_type
+from syncd.types.names import Rendering, TargetType, canonical
 from syncd.types.rendering import rendering
 
-__all__ = ["MOMENTS", "Rendering", "TargetType", "canonical", "created_type", "limits", "rendering"]
+__all__ = ["MOMENTS", "Rendering", "TargetType", "canonical", "limits", "rendering"]

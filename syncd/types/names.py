@@ -77,36 +77,3 @@ def canonical(name: str) -> str:
         if base.startswith(f"{moment} "):
             base, zone = moment, base.removeprefix(moment)
     return f"{base}{modifiers}{zone}{dimensions}"
-
-
-def created_type(declared: str) -> str:
-    """The PostgreSQL type for a column that syncd creates, from its declared type in SQLite."""
-    words = declared.upper().strip()
-    arguments = re.search(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", words)
-    for pattern, name in _DECLARED:
-        if re.search(pattern, words):
-            return _numeric(arguments) if name == "numeric" else name
-    return "text"
-
-
-_DECLARED = (
-    (r"BOOL", "boolean"),
-    (r"TIMESTAMPTZ|WITH TIME ?ZONE", "timestamp with time zone"),
-    (r"DATETIME|TIMESTAMP", "timestamp without time zone"),
-    (r"\bDATE\b", "date"),
-    (r"\bTIME\b", "time without time zone"),
-    (r"JSON", "jsonb"),
-    (r"UUID|GUID", "uuid"),
-    (r"INT", "bigint"),
-    (r"CHAR|CLOB|TEXT|STRING", "text"),
-    (r"BLOB|BINARY|BYTEA|IMAGE", "bytea"),
-    (r"REAL|FLOA|DOUB", "double precision"),
-    (r"NUMERIC|DECIMAL|\bDEC\b|NUMBER|MONEY", "numeric"),
-)
-
-
-def _numeric(arguments: re.Match[str] | None) -> str:
-    if not arguments:
-        return "numeric"
-    precision, scale = int(arguments.group(1)), int(arguments.group(2) or 0)
-    return f"numeric({precision},{scale})" if 0 < precision <= 1000 and scale <= precision else "numeric"

@@ -173,10 +173,9 @@ def _boolean(e: str, _: Affinity, __: TargetType) -> Rendering:
 
 def _date(e: str, _: Affinity, __: TargetType) -> Rendering:
     midnight = f"({e} GLOB '{_DATE}[ T]00:00:00' OR {e} GLOB '{_DATE}[ T]00:00')"
-    suspect = f"({e} NOT GLOB '{_DATE}' OR octet_length({e})<>10 OR {e}>=x'')"
+    suspect = f"({e} NOT GLOB '{_DATE}' OR {e}>=x'')"
     field = f"quote(iif({midnight},substr({e},1,10),{e}))"
-    careful = f"({suspect} AND NOT {midnight})"
-    return Rendering(_plain(e), suspect, field, careful, may_hold_text=True, sees_nul=True)
+    return Rendering(_plain(e), suspect, field, f"({suspect} AND NOT {midnight})", may_hold_text=True)
 
 
 def _fraction(e: str, start: int) -> str:
@@ -197,8 +196,8 @@ def _timestamp(e: str, _: Affinity, __: TargetType) -> Rendering:
 
 
 def _timestamptz(e: str, _: Affinity, __: TargetType) -> Rendering:
-    offset = f"substr({e},-6) GLOB '[+-][0-1][0-9]:[0-5][0-9]'"
-    hours = f"substr({e},-3) GLOB '[+-][0-1][0-9]' AND length({e})>16"
+    offset = f"(substr({e},-6) GLOB '[+-]0[0-9]:[0-5][0-9]' OR substr({e},-6) GLOB '[+-]1[0-5]:[0-5][0-9]')"
+    hours = f"(substr({e},-3) GLOB '[+-]0[0-9]' OR substr({e},-3) GLOB '[+-]1[0-5]') AND length({e})>16"
     local = (
         f"CASE WHEN substr({e},-1) IN ('Z','z') THEN substr({e},1,length({e})-1) "
         f"WHEN {offset} THEN substr({e},1,length({e})-6) WHEN {hours} THEN substr({e},1,length({e})-3) ELSE {e} END"

@@ -5,10 +5,9 @@ from typing import Any
 
 import apsw
 
-from syncd.plan import ColumnPlan, MarkPlan, TablePlan
+from syncd.plan import Carried, ColumnPlan, MarkPlan, TablePlan, by_declared_type
 from syncd.quoting import identifier
 from syncd.source import catalog
-from syncd.types import TargetType, created_type
 
 
 def planned(connection: apsw.Connection, name: str, **changes: Any) -> TablePlan:
@@ -16,7 +15,12 @@ def planned(connection: apsw.Connection, name: str, **changes: Any) -> TablePlan
     table = catalog.read(connection).table(name)
     assert table is not None
     columns = tuple(
-        ColumnPlan(c.name, identifier(c.name), c.affinity, TargetType(created_type(c.declared_type)))
+        ColumnPlan(
+            c.name,
+            identifier(c.name),
+            c.affinity,
+            by_declared_type(Carried(c.name, identifier(c.name), c.affinity, c))[0],
+        )
         for c in table.columns
     )
     source_key = (table.rowid,) if table.rowid else tuple(map(identifier, table.primary_key))

@@ -6,8 +6,9 @@ from contextlib import closing
 import apsw
 import pytest
 
-from syncd.model import affinity_of
-from syncd.types import TargetType, created_type, rendering
+from syncd.model import Column, affinity_of
+from syncd.plan import Carried, by_declared_type
+from syncd.types import TargetType, rendering
 from tests.plugins.values import ALL
 
 AFFINITIES = {"": "BLOB", "TEXT": "TEXT", "NUMERIC": "NUMERIC", "INTEGER": "INTEGER", "REAL": "REAL"}
@@ -50,7 +51,8 @@ TARGETS = (
     ],
 )
 def test_a_declared_type_becomes(declared: str, created: str) -> None:
-    assert created_type(declared) == created
+    value = Carried("v", '"v"', "BLOB", Column("v", declared))
+    assert by_declared_type(value)[0].name == created
 
 
 @pytest.mark.parametrize(

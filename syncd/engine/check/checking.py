@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from syncd.config import Config
-from syncd.engine.check import rows, source, target
+from syncd.engine.check import rows, source, target, types
 from syncd.engine.check.findings import CheckReport, Finding
 from syncd.engine.check.mapping import settled_plan
 from syncd.engine.progress import Progress
@@ -53,6 +53,8 @@ def _of_source(
         count, of_rows = rows.of_table(connection, plan, table, quick=quick)
         read += count
         found += [*of_rows, *source.of_table(connection, config, table)]
+        if table.created and not quick:
+            found += types.of_table(connection, config, table)
     return plan, [*found, *source.not_carried(plan)], read
 
 
