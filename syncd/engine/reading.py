@@ -1,16 +1,18 @@
 """The source's half of a pass: everything it applies, read in one short transaction."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import apsw
 
+from syncd.engine.again import ReadAgain
 from syncd.engine.spool import Held, Spool
 from syncd.errors import MarkError, SchemaError, TableError
-from syncd.model import Mark, Phase, Refusal
+from syncd.model import Batch, Mark, Phase, Range, Refusal
 from syncd.plan import Plan, TablePlan
 from syncd.source import duplicates, ranges
+from syncd.source.holders import TargetKeys, canonical, is_own
 from syncd.source.render import Renderer
 from syncd.target.stage import duplicate_key
 from syncd.target.state import Checkpoint
@@ -23,7 +25,9 @@ MANY_TIES = 200
 class TableReading:
     """What a pass read of one table: the batches, the mark that they reach, and the keys that were read again.
 
-    `gone` are those of the keys whose rows the source has no longer. `duplicates` gave way to rows that were read, or
+    `gone` are those of the keys whose rows the source has no longer, with the target keys known for them; `settled`
+    those whose rows are as the base of the sweep at work has them. `vanished` are target keys that no source row has
+    any longer, unless one of `kept` is the same key to PostgreSQL. `duplicates` gave way to rows that were read, or
     were read and gave way: they are refused. `error` says why nothing was read.
     """
 
@@ -31,7 +35,10 @@ class TableReading:
     reaches: Mark
     batches: tuple[Held, ...] = ()
     again: frozenset[str] = frozenset()
-    gone: frozenset[str] = frozenset()
+    gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
+    vanished: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
     duplicates: tuple[Refusal, ...] = ()
     error: TableError | None = None
 
@@ -42,15 +49,31 @@ class TableReading:
 
     def brings_news(self, known: Checkpoint, applied: bytes | None) -> bool:
         """Whether it holds more than what was applied last, the table standing at `known`."""
-        if self.again or self.duplicates or self.error or self.reaches != known.mark or known.phase is Phase.STOPPED:
+        if (
+            self.again
+            or self.vanished
+            or self.duplicates
+            or self.error
+            or self.reaches != known.mark
+            or known.phase is Phase.STOPPED
+        ):
             return True
         return bool(self.batches) and self.content != applied
 
 
 def read_table(
-    renderer: Renderer, known: Checkpoint, again: frozenset[str], spool: Spool, *, ties: bool = True
+    renderer: Renderer,
+    known: Checkpoint,
+    again: ReadAgain,
+    spool: Spool,
+    *,
+    ties: bool = True,
+    image: Renderer | None = None,
 ) -> TableReading:
-    """Read a table's rows beyond its mark up to the bound that is fixed first, and the rows of the keys `again`."""
+    """Read a table's rows beyond its mark up to the bound that is fixed first, and the rows of the keys `again`.
+
+    `image` renders the snapshot that is to be the base: rows read again that are the same in it are settled.
+    """
     plan, connection = renderer.plan, renderer.connection
     until, classes = ranges.bound(connection, plan)
     try:
@@ -59,17 +82,87 @@ def read_table(
         return TableReading(plan, known.mark, error=error)
     # Nobody comes back to the rows at a date that the mark leaves behind.
     ties = ties or until.moment != known.mark.moment
-    wanted = list(ranges.beyond(plan, known.mark, until, ties=ties))
-    wanted += [ranges.of_keys(plan, part) for part in _chunks(again)]
-    losers = dict(pair for rows in wanted for pair in duplicates.among(connection, plan, rows))
-    wanted = [ranges.without(rows, plan, frozenset(losers)) for rows in wanted]
-    batches = tuple(spool.add(batch) for rows in wanted for batch in renderer.batches(rows, keyed=True))
-    there = frozenset[str]().union(*(renderer.keys(ranges.of_keys(plan, part)) for part in _chunks(again)))
+    found = _look_up(connection, plan, again)
+    beyond = list(ranges.beyond(plan, known.mark, until, ties=ties))
+    chunks = [(part, ranges.of_keys(plan, part)) for part in _chunks(found.keys)]
+    whole = [ranges.of_keys(plan, found.keys)] if found.keys else []
+    losers = dict(pair for rows in (*beyond, *whole) for pair in duplicates.among(connection, plan, rows))
+    batches = [spool.add(b) for rows in beyond for b in _rendered(renderer, rows, losers)]
+    settled: set[str] = set()
+    for part, rows in chunks:
+        held = [spool.add(batch) for batch in _rendered(renderer, rows, losers)]
+        if image and _is_same(held, _rendered(image, rows, losers)):
+            settled.update(part)
+            held = [replace(one, settled=True) for one in held]
+        batches += held
     refused = tuple(duplicate_key(loser, winner) for loser, winner in losers.items())
-    return TableReading(plan, _reached(known.mark, until), batches, again, again - there, refused)
+    return TableReading(
+        plan,
+        _reached(known.mark, until),
+        tuple(batches),
+        found.keys,
+        found.gone,
+        frozenset(settled),
+        found.vanished,
+        found.kept,
+        refused,
+    )
 
 
-def _chunks(keys: frozenset[str], size: int = 500) -> list[list[str]]:
+@dataclass(frozen=True)
+class _Found:
+    """What the source has of keys to read again; see `TableReading`."""
+
+    keys: frozenset[str]
+    gone: Mapping[str, frozenset[str]]
+    vanished: frozenset[str]
+    kept: frozenset[str]
+
+
+def _look_up(connection: apsw.Connection, plan: TablePlan, again: ReadAgain) -> _Found:
+    """Find the rows of the keys, and which of their old target keys no row has now.
+
+    A row that took over such a target key is read again as well. Which keys are one and the same is for PostgreSQL to
+    say: citext and numeric have several ways to write one.
+    """
+    if not again:
+        return _Found(frozenset(), {}, frozenset(), frozenset())
+    target_keys = TargetKeys(connection, plan)
+    now = dict(target_keys.of(again.source_keys))
+    gone = {key: _known(plan, key, olds) for key, olds in again.source_keys.items() if key not in now}
+    vanished = set(again.target_keys).union(*gone.values())
+    kept: set[str] = set()
+    for key, new in now.items():
+        olds = again.source_keys[key]
+        same = {old for old in olds if canonical(old) == new}
+        vanished |= olds - same
+        if new is not None and not same:
+            kept.add(new)
+    if vanished and (again.target_keys or not is_own(plan)):
+        holders = target_keys.having(vanished)
+        kept.update(holders.values())
+        now.update(holders)
+    if not plan.deletes:
+        vanished.clear()
+    return _Found(frozenset(again.source_keys) | now.keys(), gone, frozenset(vanished), frozenset(kept))
+
+
+def _known(plan: TablePlan, source_key: str, target_keys: frozenset[str]) -> frozenset[str]:
+    """The target keys of a row that is gone; where the key is the rowid it need not be remembered."""
+    return target_keys or (frozenset({source_key}) if is_own(plan) and plan.by_rowid else target_keys)
+
+
+def _rendered(renderer: Renderer, rows: Range, losers: Mapping[str, str]) -> Iterator[Batch]:
+    return renderer.batches(ranges.without(rows, renderer.plan, frozenset(losers)), keyed=True)
+
+
+def _is_same(held: list[Held], image: Iterator[Batch]) -> bool:
+    """Whether the image has the same rows, and refuses the same."""
+    there = [(hashlib.sha256(batch.payload).digest(), batch.refusals) for batch in image]
+    return there == [(one.digest, one.refusals) for one in held]
+
+
+def _chunks(keys: frozenset[str], size: int = 1000) -> list[list[str]]:
     ordered = sorted(keys)
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
@@ -111,18 +204,26 @@ class Readers:
         return self._renderers[table.name]
 
     def read(
-        self, known: Mapping[str, Checkpoint], again: Mapping[str, frozenset[str]], spool: Spool, *, thorough: bool
+        self,
+        known: Mapping[str, Checkpoint],
+        again: Mapping[str, ReadAgain],
+        spool: Spool,
+        *,
+        thorough: bool,
+        images: Mapping[str, Renderer],
     ) -> tuple[TableReading, ...]:
         """Read every table that has a checkpoint in `known`, parents first; tables without news are left out.
 
-        Rows at a date mark come again in every thorough pass, in the others only where they are few.
+        Rows at a date mark come again in every thorough pass, in the others only where they are few. `images` render
+        the snapshot that is to be the base.
         """
         found = []
         for table in self.plan.tables:
             if table.name in known:
                 ties = thorough or table.name not in self._many_ties
-                keys = again.get(table.name, frozenset())
-                reading = read_table(self.of(table), known[table.name], keys, spool, ties=ties)
+                keys = again.get(table.name, ReadAgain())
+                image = _comparable(images.get(table.name), table)
+                reading = read_table(self.of(table), known[table.name], keys, spool, ties=ties, image=image)
                 found.append(reading)
                 if ties:
                     self._count_ties(reading)
@@ -137,3 +238,8 @@ class Readers:
     def applied(self, reading: TableReading) -> None:
         """The reading was committed."""
         self._applied[reading.plan.name] = reading.content
+
+
+def _comparable(image: Renderer | None, table: TablePlan) -> Renderer | None:
+    """An image of the table as it is planned now."""
+    return image if image and image.plan.fingerprint == table.fingerprint else None

@@ -15,7 +15,7 @@ IN_MEMORY = 64 * 2**20
 
 @dataclass(frozen=True)
 class Held:
-    """A batch whose payload lies in the spool."""
+    """A batch whose payload lies in the spool. `settled`: its rows are as the base of the sweep at work has them."""
 
     offset: int
     length: int
@@ -23,6 +23,7 @@ class Held:
     read: int
     refusals: tuple[Refusal, ...]
     digest: bytes
+    settled: bool = False
 
 
 class Spool:

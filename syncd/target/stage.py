@@ -13,8 +13,10 @@ from psycopg import sql
 from syncd.config import OnConflict
 from syncd.model import Applied, Refusal
 from syncd.plan import TablePlan
-from syncd.target import one_by_one
+from syncd.target import deleting, one_by_one
 from syncd.target.database import Connection, savepoint, translated
+from syncd.target.deleting import Deleted
+from syncd.target.touched import Touch
 
 SOURCE_KEY = "_syncd_source_key"
 TARGET_KEY = "_syncd_target_key"
@@ -37,9 +39,10 @@ class Stage:
         self.connection = connection
         self.schema = schema
         self._numbers: dict[str, int] = {}
-        self._merges: dict[tuple[str, OnConflict, str], bytes] = {}
+        self._merges: dict[tuple[str, OnConflict, Touch | None], bytes] = {}
         self._used: set[str] = set()
         self._partitioned: set[str] = set()
+        self._referenced: set[str] = set()
 
     def prepare(self, plan: TablePlan) -> None:
         """Make the stage of a table, outside any transaction: a rolled back one would take it along."""
@@ -61,6 +64,8 @@ class Stage:
             )
             if self._is_partitioned(plan):
                 self._partitioned.add(plan.target)
+            if deleting.is_referenced(self.connection, self.schema, plan.target):
+                self._referenced.add(plan.target)
         self._numbers[plan.target] = number
 
     def _is_partitioned(self, plan: TablePlan) -> bool:
@@ -90,40 +95,50 @@ class Stage:
         return _stage(self._numbers[plan.target])
 
     def land(
-        self, plan: TablePlan, payload: bytes, on_conflict: OnConflict = OnConflict.UPDATE, *, touched_for: str = ""
+        self,
+        plan: TablePlan,
+        payload: bytes,
+        on_conflict: OnConflict = OnConflict.UPDATE,
+        *,
+        touch: Touch | None = None,
     ) -> Landed:
         """Bring keyed lines into the target within the caller's transaction, row by row where one of them cannot.
 
-        `touched_for` names the source for which their keys are remembered in `syncd.touched`; empty: they are not.
+        `touch` tells how their keys are remembered in `syncd.touched`; without it they are not.
         """
         try:
             with savepoint(self.connection):
-                return self.land_all(plan, payload, on_conflict, touched_for=touched_for)
+                return self.land_all(plan, payload, on_conflict, touch=touch)
         except psycopg.Error as error:
             if not _is_about_rows(error) or (on_conflict is OnConflict.FAIL and error.sqlstate == "23505"):
                 raise
-        return self._land_row_by_row(plan, payload, on_conflict, touched_for)
+        return self._land_row_by_row(plan, payload, on_conflict, touch)
 
     def land_all(
-        self, plan: TablePlan, payload: bytes, on_conflict: OnConflict = OnConflict.UPDATE, *, touched_for: str = ""
+        self,
+        plan: TablePlan,
+        payload: bytes,
+        on_conflict: OnConflict = OnConflict.UPDATE,
+        *,
+        touch: Touch | None = None,
     ) -> Landed:
         """As `land`, but psycopg's error is raised where a row cannot land, and the transaction is lost."""
         if plan.target in self._used:
             self.connection.execute(sql.SQL("DELETE FROM {}").format(self.name(plan)))
         self._used.add(plan.target)
         self.fill(plan, payload)
-        inserted, updated = self.connection.execute(self._merge(plan, on_conflict, touched_for)).fetchall()[0]
+        inserted, updated = self.connection.execute(self._merge(plan, on_conflict, touch)).fetchall()[0]
         return Landed(Applied(inserted=inserted, updated=updated))
 
-    def _merge(self, plan: TablePlan, on_conflict: OnConflict, touched_for: str) -> bytes:
+    def _merge(self, plan: TablePlan, on_conflict: OnConflict, touch: Touch | None) -> bytes:
         """The statement that merges the stage, composed once: composing it took as long as running it for one row.
 
         It has no parameters: with them psycopg would take a `%` in a column's name for a placeholder.
         """
-        known = (plan.target, on_conflict, touched_for)
+        known = (plan.target, on_conflict, touch)
         if known not in self._merges:
             source = sql.SQL("SELECT {} FROM {}").format(_names(plan), self.name(plan))
-            touch = self._touch(self.name(plan), touched_for, plan.name)
+            remember = touch and touch.staged(plan.name, self.name(plan), SOURCE_KEY, TARGET_KEY)
             self._merges[known] = (
                 sql.SQL(
                     "WITH merged AS ({} RETURNING {} AS new){} "
@@ -132,23 +147,19 @@ class Stage:
                 .format(
                     _upsert(self.schema, plan, source, on_conflict),
                     self._is_new(plan),
-                    sql.SQL(", touched AS ({})").format(touch) if touched_for else sql.SQL(""),
+                    sql.SQL(", touched AS ({})").format(remember) if remember else sql.SQL(""),
                 )
                 .as_bytes(self.connection)
             )
         return self._merges[known]
 
-    @staticmethod
-    def _touch(stage: sql.Identifier, source_name: str, table: str) -> sql.Composed:
-        """Remember the keys on a stage, so that the next sweep reads them again."""
-        return sql.SQL(
-            "INSERT INTO syncd.touched (source_name, table_name, source_key, target_key)"
-            " SELECT {}, {}, {}, {} FROM {} ON CONFLICT DO NOTHING"
-        ).format(
-            sql.Literal(source_name), sql.Literal(table), sql.Identifier(SOURCE_KEY), sql.Identifier(TARGET_KEY), stage
-        )
+    def _forget_merges_before(self, touch: Touch | None) -> None:
+        """Forget the statements of rounds that are over: a daemon would keep those of every sweep."""
+        if touch:
+            least = touch.round - 1
+            self._merges = {known: m for known, m in self._merges.items() if not known[2] or known[2].round >= least}
 
-    def _land_row_by_row(self, plan: TablePlan, payload: bytes, on_conflict: OnConflict, touched_for: str) -> Landed:
+    def _land_row_by_row(self, plan: TablePlan, payload: bytes, on_conflict: OnConflict, touch: Touch | None) -> Landed:
         readable, refusals = one_by_one.readable(plan, payload)
         text = self._text_stage(plan)
         if readable:
@@ -166,8 +177,8 @@ class Stage:
         ).fetchall()
         self.connection.execute("DELETE FROM pg_temp.syncd_counted")
         self.connection.execute("DELETE FROM pg_temp.syncd_refused")
-        if touched_for:
-            self.connection.execute(self._touch(text, touched_for, plan.name))
+        if touch:
+            self.connection.execute(touch.staged(plan.name, text, SOURCE_KEY, TARGET_KEY))
         self.connection.execute(sql.SQL("DELETE FROM {}").format(text))
         refusals += [
             Refusal(key, _REASONS.get(state, "value"), said, column, state) for key, state, said, column in rows
@@ -205,23 +216,13 @@ class Stage:
         ).fetchall()
         return [duplicate_key(key, winner) for key, winner in rows if key != winner]
 
-    def delete(self, plan: TablePlan, target_keys: list[str]) -> int:
-        """Delete the rows of these rendered target keys; returns how many there were."""
-        name = sql.Identifier("pg_temp", f"syncd_keys_{self._numbers[plan.target]}")
-        key = sql.SQL(", ").join(map(sql.Identifier, plan.key))
-        same = sql.SQL(" AND ").join(sql.SQL("t.{0} = k.{0}").format(sql.Identifier(column)) for column in plan.key)
-        target = sql.Identifier(self.schema, plan.target)
-        self.connection.execute(
-            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(name, key, target)
-        )
-        _copy(
-            self.connection,
-            sql.SQL("COPY {} FROM STDIN ({})").format(name, sql.SQL(_CSV)),
-            "\n".join(target_keys).encode(),
-        )
-        deleted = self.connection.execute(sql.SQL("DELETE FROM {} t USING {} k WHERE {}").format(target, name, same))
-        self.connection.execute(sql.SQL("DROP TABLE {}").format(name))
-        return deleted.rowcount
+    def is_referenced(self, plan: TablePlan) -> bool:
+        """Whether rows of other tables, or of its own, may refer to its rows by a foreign key."""
+        return plan.target in self._referenced
+
+    def delete(self, plan: TablePlan, vanished: frozenset[str], kept: frozenset[str]) -> Deleted:
+        """Delete the rows of rendered target keys; see `deleting.delete`."""
+        return deleting.delete(self.connection, self.schema, plan, vanished, kept)
 
     def differing(self, plan: TablePlan) -> list[tuple[str, str, list[str]]]:
         """Compare the staged rows with the target, byte by byte in the target's own types.

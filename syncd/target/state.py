@@ -1,16 +1,17 @@
 """The state of syncd, kept in the schema `syncd` of the target and changed in the transactions that move rows."""
 
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from syncd.errors import LockHeldError, SourceReplacedError
-from syncd.model import Identity, Mark, Phase, TableStatus
+from syncd.model import Identity, LastVerify, Mark, Phase, TableStatus
 from syncd.target.database import Connection, translated
 from syncd.target.sql import statement
 
 TABLE_PART = 0
 """The part of a table's own checkpoint; parts from 1 on are ranges of its load."""
+VERIFIED = "verified"
+"""The event that tells the result of a verify."""
 
 
 @dataclass(frozen=True)
@@ -188,14 +189,15 @@ class State:
             ).fetchall()
         return frozenset(name for (name,) in rows)
 
-    def touched_target_keys(self, connection: Connection, table: str, keys: Iterable[str]) -> Mapping[str, list[str]]:
-        """The rendered target keys that passes applied for these source keys."""
-        rows = connection.execute(
-            "SELECT source_key, array_agg(target_key) FROM syncd.touched"
-            " WHERE source_name = %s AND table_name = %s AND source_key = ANY(%s) GROUP BY source_key",
-            [self.source_name, table, list(keys)],
-        ).fetchall()
-        return dict(rows)
+    def last_verify(self, connection: Connection) -> LastVerify | None:
+        """The result of the last verify; None where there was none."""
+        with translated():
+            rows = connection.execute(
+                "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), detail FROM syncd.event"
+                " WHERE source_name = %s AND event = %s ORDER BY id DESC LIMIT 1",
+                [self.source_name, VERIFIED],
+            ).fetchall()
+        return LastVerify(rows[0][0], **json.loads(rows[0][1])) if rows else None
 
     def tables(self, connection: Connection) -> tuple[TableStatus, ...]:
         """One line of status per table."""

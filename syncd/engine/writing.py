@@ -1,0 +1,261 @@
+"""The target's half of a pass: what was read is applied, in one transaction or, when it is large, batch by batch."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from syncd.engine.copying import too_many
+from syncd.engine.reading import TableReading
+from syncd.engine.sides import Sides
+from syncd.engine.spool import Spool
+from syncd.errors import TableError
+from syncd.log import event
+from syncd.model import Applied, Phase, Refusal, TableReport
+from syncd.plan import TablePlan
+from syncd.source.render import row_data
+from syncd.target import reject, touched
+from syncd.target.database import Connection, PostgresError, explain, is_row_fault, transaction, translated
+from syncd.target.stage import Stage
+from syncd.target.state import Checkpoint
+from syncd.target.touched import Touch
+
+Rejects = Mapping[str, frozenset[str]]
+"""The source keys of the rejects of each table."""
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a transaction did for one table; `refused` are source keys."""
+
+    report: TableReport
+    checkpoint: Checkpoint
+    refused: frozenset[str]
+
+
+class Writer:
+    """Applies readings. `known` are the checkpoints as they were committed last, `round` that of touched keys."""
+
+    def __init__(self, sides: Sides, connection: Connection) -> None:
+        self._sides = sides
+        self._connection = connection
+        self.stage = Stage(connection, sides.schema)
+        self.known: dict[str, Checkpoint] = {}
+        self.round = 0
+
+    def write(
+        self,
+        readings: tuple[TableReading, ...],
+        spool: Spool,
+        rejects: Rejects,
+        stopping: Callable[[], bool],
+        applied: Callable[[TableReading], None],
+    ) -> tuple[TableReport, ...]:
+        """Apply what was read; a table that the target no longer takes stops, and the others are applied without it.
+
+        `rejects` are those of before; `applied` is told of each reading that was committed.
+        """
+        stopped: list[TableReport] = []
+        pass_ = _Pass(spool, rejects, applied)
+        while True:
+            try:
+                return (*stopped, *self._write_tables(readings, pass_, stopping))
+            except TableError as error:
+                failed = [reading for reading in readings if reading.plan.name == error.where]
+                if not failed:
+                    raise
+                readings = tuple(reading for reading in readings if reading not in failed)
+                stopped.append(self.stop(error.where, error))
+
+    def stop(self, name: str, error: TableError) -> TableReport:
+        """Stop a table of which nothing is applied."""
+        stopped = replace(self.known[name], phase=Phase.STOPPED, error=str(error))
+        with transaction(self._connection):
+            self._sides.state.confirm_epoch(self._connection)
+            self._save([stopped])
+        self.known[name] = stopped
+        report = TableReport(name, Applied(), 0.0, stopped.error)
+        _tell(report)
+        return report
+
+    def _write_tables(
+        self, readings: tuple[TableReading, ...], pass_: "_Pass", stopping: Callable[[], bool]
+    ) -> tuple[TableReport, ...]:
+        for reading in readings:
+            self.stage.prepare(reading.plan)
+        if pass_.spool.is_large:
+            return self._write_in_batches(readings, pass_, stopping)
+        try:
+            outcomes = self._write_at_once(readings, pass_, strict=False)
+        except PostgresError as error:
+            if not is_row_fault(error):
+                raise explain(error) from None
+            # A row does not fit, or a deferred constraint does not hold at the end: find the rows one by one.
+            outcomes = self._write_at_once(readings, pass_, strict=True)
+        return tuple(o.report for o in outcomes if o.report.applied != Applied() or o.report.error)
+
+    def _write_at_once(
+        self, readings: tuple[TableReading, ...], pass_: "_Pass", *, strict: bool
+    ) -> tuple[_Outcome, ...]:
+        """One transaction, parents first, deletes children first.
+
+        A table that no foreign key refers to is deleted from before the merge: a unique value may have gone over from
+        a vanished row to another. The others are deleted from after it: by then their children point elsewhere.
+        """
+        with transaction(self._connection):
+            self.stage.begin()
+            self._sides.state.confirm_epoch(self._connection)
+            if strict:
+                self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            deleted = {r.plan.name: self._delete(r) for r in reversed(readings) if not self.stage.is_referenced(r.plan)}
+            outcomes = tuple(self._translated(reading, pass_, strict=strict) for reading in readings)
+            deleted |= {r.plan.name: self._delete(r) for r in reversed(readings) if self.stage.is_referenced(r.plan)}
+            self._save([outcome.checkpoint for outcome in outcomes])
+            if not strict:
+                self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        outcomes = tuple(_with_deleted(outcome, deleted[outcome.report.table]) for outcome in outcomes)
+        for reading, outcome in zip(readings, outcomes, strict=True):
+            self.known[outcome.report.table] = outcome.checkpoint
+            pass_.applied(reading)
+            known = pass_.rejects.get(outcome.report.table, frozenset())
+            _tell(outcome.report, newly_refused=len(outcome.refused - known))
+        return outcomes
+
+    def _write_in_batches(
+        self, readings: tuple[TableReading, ...], pass_: "_Pass", stopping: Callable[[], bool]
+    ) -> tuple[TableReport, ...]:
+        """Each batch in a transaction of its own, still parents first; deletes that wait for children at the end.
+
+        A table's mark moves with its last batch: until then the pass may be made again, and changes nothing that is
+        there already.
+        """
+        reports: list[TableReport] = []
+        for reading in readings:
+            began, applied, refused = time.monotonic(), Applied(), frozenset[str]()
+            for piece in self._pieces(reading):
+                if stopping():
+                    return tuple(reports)
+                (outcome,) = self._write_at_once((replace(piece, again=piece.again - refused),), pass_, strict=True)
+                applied += outcome.report.applied
+                refused |= outcome.refused
+            reports.append(replace(outcome.report, applied=applied, seconds=time.monotonic() - began))
+        late = [reading for reading in readings if self.stage.is_referenced(reading.plan) and reading.vanished]
+        deletes = tuple(
+            TableReading(r.plan, self.known[r.plan.name].mark, vanished=r.vanished, kept=r.kept) for r in late
+        )
+        outcomes = self._write_at_once(deletes, pass_, strict=True) if deletes else ()
+        added = {outcome.report.table: outcome.report.applied for outcome in outcomes}
+        return tuple(replace(r, applied=r.applied + added.get(r.table, Applied())) for r in reports)
+
+    def _pieces(self, reading: TableReading) -> list[TableReading]:
+        """A reading cut into one piece a batch; the last moves the mark and settles the keys that were read again."""
+        if self.stage.is_referenced(reading.plan):
+            reading = replace(reading, vanished=frozenset())
+        nothing = TableReading(reading.plan, self.known[reading.plan.name].mark)
+        first = [replace(nothing, batches=(held,)) for held in reading.batches[:-1]]
+        return [*first, replace(reading, batches=reading.batches[-1:])]
+
+    def _save(self, checkpoints: list[Checkpoint]) -> None:
+        """Write what changed, in the transaction of the rows."""
+        state = self._sides.state
+        state.save(self._connection, *(c for c in checkpoints if c != self.known[c.table]))
+        for checkpoint in checkpoints:
+            if checkpoint.phase is not self.known[checkpoint.table].phase:
+                name = f"table_{checkpoint.phase}"
+                state.record(self._connection, "WARNING", name, checkpoint.table, checkpoint.error)
+
+    def _delete(self, reading: TableReading) -> int:
+        """Delete what vanished. A row to which others still refer stays, and is remembered for the next sweep."""
+        if not reading.vanished:
+            return 0
+        name = reading.plan.name
+        with translated(name):
+            deleted = self.stage.delete(reading.plan, reading.vanished, reading.kept)
+            if deleted.left:
+                touch = Touch(self._sides.state.source_name, self.round)
+                touched.remember(self._connection, touch, name, {"": deleted.left})
+                event("WARNING", "delete_waits", f"{name}: rows of other tables still refer to rows that are gone",
+                      table=name, rows=len(deleted.left))  # fmt: skip
+        return deleted.rows
+
+    def _translated(self, reading: TableReading, pass_: "_Pass", *, strict: bool) -> _Outcome:
+        with translated(reading.plan.name):
+            return self._apply(reading, pass_.spool, strict=strict)
+
+    def _apply(self, reading: TableReading, spool: Spool, *, strict: bool) -> _Outcome:
+        """Bring one table's rows into the target and keep those that cannot land.
+
+        Where rows were refused before, they are likely to be again: the slower way stands ready then.
+        """
+        began = time.monotonic()
+        plan, known = reading.plan, self.known[reading.plan.name]
+        applied, refusals = Applied(), list(reading.duplicates)
+        for held in reading.batches:
+            land = self.stage.land if strict or reading.again else self.stage.land_all
+            landed = land(plan, spool.payload(held), touch=self._touch(settled=held.settled))
+            applied += replace(landed.applied, read=held.read)
+            refusals += [*held.refusals, *landed.refusals]
+        applied += Applied(rejected=len(refusals))
+        refused = frozenset(refusal.source_key for refusal in refusals)
+        self._remember_gone(reading)
+        self._keep(plan, refusals, reading.again - refused)
+        error = reading.error or self._judge(plan, known, applied, tried_again=bool(reading.again))
+        checkpoint = replace(
+            known,
+            mark=reading.reaches,
+            rows_applied=known.rows_applied + applied.inserted,
+            phase=Phase.STOPPED if error else Phase.CATCHUP,
+            error=str(error or ""),
+        )
+        report = TableReport(plan.name, applied, time.monotonic() - began, checkpoint.error)
+        return _Outcome(report, checkpoint, refused)
+
+    def _touch(self, *, settled: bool) -> Touch:
+        """The sweep at work may forget a settled key; it is applied as the base to be has it."""
+        return Touch(self._sides.state.source_name, self.round - settled)
+
+    def _remember_gone(self, reading: TableReading) -> None:
+        """Remember the keys of rows that are gone: they may come back as the base still has them."""
+        for settled in (True, False):
+            keys = {key: known for key, known in reading.gone.items() if (key in reading.settled) is settled}
+            touched.remember(self._connection, self._touch(settled=settled), reading.plan.name, keys)
+
+    def _keep(self, plan: TablePlan, refusals: list[Refusal], settled: frozenset[str]) -> None:
+        """Keep the refused rows whole, and forget the rejects of rows that landed or are gone."""
+        name = self._sides.state.source_name
+        if settled:
+            reject.clear(self._connection, name, plan.name, settled)
+        if refusals:
+            with self._sides.source.transaction() as connection:
+                rows = row_data(connection, plan, [refusal.source_key for refusal in refusals])
+            reject.keep(self._connection, name, plan.name, refusals, rows)
+
+    def _judge(self, plan: TablePlan, known: Checkpoint, applied: Applied, *, tried_again: bool) -> TableError | None:
+        """The error of a table of whose rows too many are rejected by now."""
+        if not (applied.rejected or tried_again):
+            return None
+        rejected = reject.count(self._connection, self._sides.state.source_name, plan.name)
+        rows = known.rows_applied + applied.inserted + rejected
+        return too_many(plan, rejected, rows) if rejected > plan.max_reject_ratio * rows else None
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What one pass brings along for all its transactions."""
+
+    spool: Spool
+    rejects: Rejects
+    applied: Callable[[TableReading], None]
+
+
+def _with_deleted(outcome: _Outcome, rows: int) -> _Outcome:
+    report = outcome.report
+    return replace(outcome, report=replace(report, applied=report.applied + Applied(deleted=rows)))
+
+
+def _tell(report: TableReport, newly_refused: int = 0) -> None:
+    """Log what a person must know: not each time that a row is refused again."""
+    if report.error:
+        event("ERROR", "table_stopped", report.error, table=report.table)
+    elif newly_refused:
+        said = f"{report.table}: rows rejected"
+        event("WARNING", "rows_rejected", said, table=report.table, rows=newly_refused)

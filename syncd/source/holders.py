@@ -1,0 +1,95 @@
+"""Which target key each source row has now, and which rows have a given one."""
+
+import csv
+import json
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+import apsw
+
+from syncd.plan import TablePlan
+from syncd.source import ranges
+from syncd.source.database import query
+from syncd.source.guard import Guarded, guarded, verdict
+from syncd.source.joining import joined
+from syncd.source.relation import Relation
+
+_KEYS_AT_ONCE = 1000
+_UPPER, _LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
+_INTEGERS = frozenset({"smallint", "integer", "bigint"})
+_EXACT = _INTEGERS | {"text", "character varying", "bytea"}
+"""Types in which two keys are equal only where the source's are."""
+
+
+def is_own(plan: TablePlan) -> bool:
+    """Whether the target's key is the source's: then no other row can ever have the target key of a row."""
+    own = {expression.lower() for expression in plan.source_key}
+    members = {column.expression.lower() for column in plan.key_columns}
+    types = {column.type.base for column in plan.key_columns}
+    return own == members and types <= (_INTEGERS if plan.by_rowid else _EXACT)
+
+
+def canonical(target_key: str) -> str:
+    """The target key with each of its fields in quotes: rendering leaves them out in one way and not in the other."""
+    return ",".join("'" + field.replace("'", "''") + "'" for field in _fields(target_key))
+
+
+def _fields(target_key: str) -> list[str]:
+    csv.field_size_limit(sys.maxsize)
+    return next(csv.reader([target_key], quotechar="'"))
+
+
+class TargetKeys:
+    """The target keys of the rows of one table on one connection, canonical. Not for two threads at once."""
+
+    def __init__(self, connection: apsw.Connection, plan: TablePlan) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._relation = Relation(plan)
+        by_name = {c.column.name: c for c in guarded(plan, self._relation)}
+        members = [by_name[name] for name in plan.key]
+        written = joined(map(_in_quotes, members))
+        given = " AND ".join(f"{c.value} IS NOT NULL" for c in members)
+        fits = f"{verdict(members, (), utf16=plan.source.utf16)} IS NULL AND {given}"
+        self._written = written
+        self._key = f"iif({fits},{written if plan.source.utf16 else f'CAST({written} AS BLOB)'},NULL)"
+
+    def of(self, source_keys: Iterable[str]) -> Mapping[str, str | None]:
+        """The target key of each of these rows that is there and belongs; None for one that the target cannot hold."""
+        found: dict[str, str | None] = {}
+        for part in _parts(source_keys):
+            rows = self._relation.where(ranges.of_keys(self._plan, part).where)
+            pairs = query(self._connection, f"SELECT {self._relation.source_key}, {self._key} FROM {rows}")
+            found.update((key, _decoded(target_key)) for key, target_key in pairs)
+        return found
+
+    def having(self, target_keys: Collection[str]) -> Mapping[str, str]:
+        """The rows that have one of these target keys, by source key, and perhaps some whose key differs in case.
+
+        The source has no index on a rendered key, so the whole table is read unless its key is its rowid.
+        """
+        if is_own(self._plan) and self._plan.by_rowid:
+            numbers = [field for key in target_keys for field in _fields(key) if field.removeprefix("-").isdecimal()]
+            return {key: written for key, written in self.of(numbers).items() if written}
+        wanted = json.dumps([canonical(key).translate(str.maketrans(_UPPER, _LOWER)) for key in target_keys])
+        rows = self._relation.where(self._plan.where, f"lower({self._written}) IN (SELECT value FROM json_each(?))")
+        pairs = query(self._connection, f"SELECT {self._relation.source_key}, {self._key} FROM {rows}", (wanted,))
+        return {key: written for key, target_key in pairs if (written := _decoded(target_key))}
+
+
+def _in_quotes(member: Guarded) -> str:
+    field = member.how.careful_field
+    return f"iif(substr({field},1,1)='''',{field},''''||{field}||'''')"
+
+
+def _decoded(key: bytes | str | None) -> str | None:
+    """A key whose bytes are no text cannot be in the target."""
+    try:
+        return key.decode() if isinstance(key, bytes) else key
+    except UnicodeDecodeError:
+        return None
+
+
+def _parts(keys: Iterable[str]) -> Iterator[list[str]]:
+    ordered = list(keys)
+    return (ordered[start : start + _KEYS_AT_ONCE] for start in range(0, len(ordered), _KEYS_AT_ONCE))

@@ -1,0 +1,126 @@
+"""Deleting rows by their target keys, as the target's own key compares them."""
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from syncd.plan import TablePlan
+from syncd.target.database import Connection, savepoint
+
+_WRITTEN = "_syncd_written"
+_REFERENCED = ("23503", "23001")
+"""A row that other rows refer to cannot be deleted."""
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """How many rows were deleted, and the target keys of those to which other rows still refer."""
+
+    rows: int = 0
+    left: frozenset[str] = frozenset()
+
+
+def is_referenced(connection: Connection, schema: str, table: str) -> bool:
+    """Whether a foreign key refers to the table."""
+    name = sql.Identifier(schema, table).as_string()
+    query = "SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = %s::regclass)"
+    return bool(connection.execute(query, [name]).fetchall()[0][0])
+
+
+def delete(
+    connection: Connection, schema: str, plan: TablePlan, vanished: frozenset[str], kept: frozenset[str]
+) -> Deleted:
+    """Delete the rows of the rendered keys `vanished`, but for those that equal one of `kept`.
+
+    The keys are compared in the target's types, so that citext, numeric and collations decide as in its key.
+    """
+    deleting = _Deleting(connection, schema, plan)
+    deleting.collect(vanished, kept)
+    try:
+        with savepoint(connection):
+            rows = deleting.at_once()
+    except psycopg.Error as error:
+        if error.sqlstate not in _REFERENCED:
+            raise
+        return deleting.one_by_one()
+    deleting.end()
+    return Deleted(rows)
+
+
+class _Deleting:
+    """The keys of one table in a temporary table of its own."""
+
+    def __init__(self, connection: Connection, schema: str, plan: TablePlan) -> None:
+        self._connection = connection
+        self._key = plan.key
+        self._target = sql.Identifier(schema, plan.target)
+        self._keys = sql.Identifier("pg_temp", "syncd_vanished")
+        self._kept = sql.Identifier("pg_temp", "syncd_kept")
+
+    def _same(self, one: str, other: str) -> sql.Composed:
+        return sql.SQL(" AND ").join(
+            sql.SQL("{}.{} = {}.{}").format(sql.SQL(one), name, sql.SQL(other), name)
+            for name in map(sql.Identifier, self._key)
+        )
+
+    def collect(self, vanished: frozenset[str], kept: frozenset[str]) -> None:
+        names = sql.SQL(", ").join(map(sql.Identifier, self._key))
+        for table, keys in ((self._keys, vanished), (self._kept, kept)):
+            self._connection.execute(
+                sql.SQL(
+                    "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, NULL::text AS {} FROM {} WITH NO DATA"
+                ).format(table, names, sql.Identifier(_WRITTEN), self._target)
+            )
+            if keys:
+                self._copy(table, keys)
+        if kept:
+            self._connection.execute(
+                sql.SQL("DELETE FROM {} v USING {} k WHERE {}").format(self._keys, self._kept, self._same("v", "k"))
+            )
+
+    def _copy(self, table: sql.Identifier, keys: frozenset[str]) -> None:
+        lines = (f"{key},'{key.replace(chr(39), chr(39) * 2)}'\n" for key in sorted(keys))
+        query = sql.SQL("COPY {} FROM STDIN (FORMAT csv, QUOTE '''', NULL 'NULL')").format(table)
+        with self._connection.cursor() as cursor, cursor.copy(query) as copy:
+            copy.write("".join(lines).encode())
+
+    def at_once(self) -> int:
+        query = sql.SQL("DELETE FROM {} t USING {} v WHERE {}").format(self._target, self._keys, self._same("t", "v"))
+        return self._connection.execute(query).rowcount
+
+    def one_by_one(self) -> Deleted:
+        """Delete what nothing refers to; each deleted key leaves the temporary table, so that the others remain."""
+        block = sql.SQL(_BLOCK).format(keys=self._keys, target=self._target, same=self._same("t", "v"))
+        before = self._count()
+        self._connection.execute(sql.SQL("DO {}").format(sql.Literal(block.as_string())))
+        rows = self._connection.execute(
+            sql.SQL("SELECT {} FROM {}").format(sql.Identifier(_WRITTEN), self._keys)
+        ).fetchall()
+        self.end()
+        return Deleted(before - len(rows), frozenset(key for (key,) in rows))
+
+    def _count(self) -> int:
+        """How many of the keys the target has."""
+        query = sql.SQL("SELECT count(*) FROM {} t JOIN {} v ON {}").format(
+            self._target, self._keys, self._same("t", "v")
+        )
+        return int(self._connection.execute(query).fetchall()[0][0])
+
+    def end(self) -> None:
+        self._connection.execute(sql.SQL("DROP TABLE {}, {}").format(self._keys, self._kept))
+
+
+_BLOCK = """
+DECLARE v record;
+BEGIN
+    FOR v IN SELECT *, ctid FROM {keys} LOOP
+        BEGIN
+            DELETE FROM {target} t WHERE {same};
+            DELETE FROM {keys} k WHERE k.ctid = v.ctid;
+        EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
+            NULL;
+        END;
+    END LOOP;
+END
+"""

@@ -1,0 +1,89 @@
+"""The keys that passes applied since the last sweep, which the next one reads again: `syncd.touched`.
+
+A row's `round` tells which sweep may forget it: the one that begins a later round. An empty target key stands for one
+that is not known, an empty source key for a row of the target of which no source row is known.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from syncd.target.database import Connection
+
+
+@dataclass(frozen=True)
+class Touch:
+    """For which source keys are remembered, and in which round."""
+
+    source_name: str
+    round: int
+
+    def staged(self, table: str, stage: sql.Composable, source_key: str, target_key: str) -> sql.Composed:
+        """The statement that remembers the keys on a stage."""
+        return sql.SQL(
+            "INSERT INTO syncd.touched AS k (source_name, table_name, source_key, target_key, round)"
+            " SELECT {source}, {table}, {key}, {mapped}, {round} FROM {stage}"
+            " ON CONFLICT (source_name, table_name, source_key, target_key)"
+            " DO UPDATE SET round = excluded.round WHERE k.round <> excluded.round"
+        ).format(
+            source=sql.Literal(self.source_name),
+            table=sql.Literal(table),
+            key=sql.Identifier(source_key),
+            mapped=sql.Identifier(target_key),
+            round=sql.Literal(self.round),
+            stage=stage,
+        )
+
+
+def remember(connection: Connection, touch: Touch, table: str, keys: Mapping[str, Iterable[str]]) -> None:
+    """Remember source keys, each with its target keys, of rows that no stage holds."""
+    pairs = [(key, known) for key, all_known in keys.items() for known in (list(all_known) or [""])]
+    if pairs:
+        connection.execute(
+            "INSERT INTO syncd.touched AS k (source_name, table_name, source_key, target_key, round)"
+            " SELECT %s, %s, p ->> 0, p ->> 1, %s FROM jsonb_array_elements(%s::jsonb) AS p"
+            " ON CONFLICT (source_name, table_name, source_key, target_key)"
+            " DO UPDATE SET round = excluded.round WHERE k.round <> excluded.round",
+            [touch.source_name, table, touch.round, json.dumps(sorted(set(pairs)))],
+        )
+
+
+def newest(connection: Connection, source_name: str) -> int:
+    """The latest round of any key; 0 where there is none."""
+    query = "SELECT coalesce(max(round), 0) FROM syncd.touched WHERE source_name = %s"
+    return int(connection.execute(query, [source_name]).fetchall()[0][0])
+
+
+def target_keys(
+    connection: Connection, source_name: str, table: str, source_keys: Iterable[str]
+) -> Mapping[str, frozenset[str]]:
+    """The target keys that are known for these source keys."""
+    rows = connection.execute(
+        "SELECT source_key, array_agg(target_key) FILTER (WHERE target_key <> '') FROM syncd.touched"
+        " WHERE source_name = %s AND table_name = %s AND source_key = ANY(%s) AND source_key <> ''"
+        " GROUP BY source_key",
+        [source_name, table, list(source_keys)],
+    ).fetchall()
+    return {key: frozenset(known or ()) for key, known in rows}
+
+
+def before(
+    connection: Connection, source_name: str, table: str, round_: int, after: str | None, most: int
+) -> list[tuple[str, list[str]]]:
+    """Up to `most` source keys of earlier rounds behind `after`, in their order, each with its target keys."""
+    return connection.execute(
+        "SELECT source_key, coalesce(array_agg(target_key) FILTER (WHERE target_key <> ''), '{}') FROM syncd.touched"
+        " WHERE source_name = %s AND table_name = %s AND (%s::text IS NULL OR source_key > %s)"
+        " GROUP BY source_key HAVING min(round) < %s ORDER BY source_key LIMIT %s",
+        [source_name, table, after, after, round_, most],
+    ).fetchall()
+
+
+def forget(connection: Connection, source_name: str, tables: Iterable[str], round_: int) -> None:
+    """Forget what earlier rounds touched in these tables."""
+    connection.execute(
+        "DELETE FROM syncd.touched WHERE source_name = %s AND table_name = ANY(%s) AND round < %s",
+        [source_name, list(tables), round_],
+    )
