@@ -257,6 +257,13 @@ class TestSchema:
         script = "CREATE TABLE x AS SELECT * FROM t; DROP TABLE t; CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b);"
         assert changed_by(filled, script + "INSERT INTO t SELECT id, a, b FROM x WHERE id > 2") == {"1": "1", "2": "2"}
 
+    def test_two_tables_that_swap_names_swap_their_pages(self, filled: Images) -> None:
+        filled.write("CREATE TABLE u (id INTEGER PRIMARY KEY, a TEXT, b)")
+        filled.write("ALTER TABLE t RENAME TO x; ALTER TABLE x RENAME TO t; INSERT INTO u VALUES (1, 'other', 0)")
+        filled.write("ALTER TABLE u RENAME TO x; ALTER TABLE x RENAME TO u")
+        script = "ALTER TABLE t RENAME TO x; ALTER TABLE u RENAME TO t; ALTER TABLE x RENAME TO u"
+        assert len(changed_by(filled, script)) == 1000
+
     def test_generated_columns(self, tmp_path: Path) -> None:
         table = "CREATE TABLE t (id INTEGER PRIMARY KEY, a, g AS (a * 2), s AS (a + 1) STORED)"
         images = Images(tmp_path, f"{table}; INSERT INTO t (a) VALUES (1), (2), (3)")
