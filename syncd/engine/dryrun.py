@@ -3,13 +3,12 @@
 import time
 from dataclasses import dataclass
 
-from syncd import plan as planning
 from syncd.config import Config
 from syncd.engine.progress import Progress
-from syncd.engine.sides import facts, source_path
+from syncd.engine.sides import TargetSide, plan_sides, source_path
 from syncd.model import Refusal
 from syncd.plan import TablePlan
-from syncd.source import catalog, expressions, ranges
+from syncd.source import catalog, ranges
 from syncd.source.database import Database
 from syncd.source.render import Renderer
 
@@ -42,8 +41,7 @@ def dry_run(config: Config, progress: Progress) -> DryRunReport:
     source = Database(source_path(config))
     try:
         with source.transaction() as connection:
-            found = catalog.read(connection)
-            plan = expressions.compiled(connection, planning.make(found, {}, config, facts(connection)), config)
+            plan = plan_sides(connection, TargetSide({}, {}), config, str(source.path))
         tables = tuple(_render(source, table, progress) for table in plan.tables)
     finally:
         source.close()

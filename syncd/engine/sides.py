@@ -81,8 +81,8 @@ def plan_sides(connection: SourceConnection, there: TargetSide, config: Config, 
         # SQLite takes an empty file, such as one made by a mistyped path, for a database without tables.
         raise SourceError("the source holds no table", where=source_name, advice="Check the path of the source")
     ours = frozenset(name for name, checkpoint in there.checkpoints.items() if checkpoint.created)
-    plan = planning.make(catalog, there.tables, config, facts(connection), ours)
-    return expressions.compiled(connection, plan, config)
+    compiled = expressions.compiled(connection, catalog, config)
+    return compiled.told(planning.make(catalog, there.tables, config, facts(connection), ours, compiled.errors))
 
 
 def facts(connection: SourceConnection) -> Facts:

@@ -41,8 +41,11 @@ def make(
     config: Config,
     facts: Facts,
     ours: frozenset[str] = frozenset(),
+    unusable: tuple[SchemaError, ...] = (),
 ) -> Plan:
     """Plan every selected table; `ours` names the source's tables for which syncd made the target's table.
+
+    `unusable` are the errors of tables that are refused whatever the two sides look like.
 
     Raises ConfigError where the configuration names a table or column that the source does not have.
     """
@@ -53,8 +56,9 @@ def make(
         return landing.get(target.lower())
 
     planned: dict[str, TablePlan] = {}
-    refused: list[SchemaError] = []
-    for table in chosen:
+    known = {error.where: error for error in unusable}
+    refused = [known[table.name] for table in chosen if table.name in known]
+    for table in [table for table in chosen if table.name not in known]:
         try:
             there = _existing(_target_name(table, config), targets)
             planned[table.name] = _plan_table(table, there, config, facts, find, ours=table.name in ours)

@@ -1,15 +1,16 @@
 """The expressions of the configuration, compiled against the source before any row is read with them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import apsw
 
 from syncd.config import Config, TableConfig
 from syncd.errors import SchemaError
-from syncd.plan import Plan, TablePlan
+from syncd.model import Catalog, Table
+from syncd.plan import Plan
 from syncd.quoting import identifier
 
 _CHANGING_FUNCTIONS = frozenset({"random", "randomblob", "changes", "total_changes", "last_insert_rowid"})
@@ -19,31 +20,43 @@ _CHANGING_WORDS = re.compile(
 )
 
 
-def compiled(connection: apsw.Connection, plan: Plan, config: Config) -> Plan:
-    """The plan with the tables that each table's expressions read; those that do not compile are refused."""
-    tables, refused = [], list(plan.refused)
-    for table in plan.tables:
+@dataclass(frozen=True)
+class Compiled:
+    """The other tables that each table's expressions read, and the errors of those that do not compile."""
+
+    reads: Mapping[str, frozenset[str]]
+    errors: tuple[SchemaError, ...]
+
+    def told(self, plan: Plan) -> Plan:
+        """The plan with what its tables read."""
+        tables = tuple(replace(table, reads=self.reads[table.name]) for table in plan.tables)
+        return replace(plan, tables=tables)
+
+
+def compiled(connection: apsw.Connection, catalog: Catalog, config: Config) -> Compiled:
+    """Compile the expressions of every table."""
+    reads, errors = {}, []
+    for table in catalog.tables:
         try:
-            tables.append(replace(table, reads=_reads(connection, table, config.table(table.name))))
+            reads[table.name] = _reads(connection, table, config.table(table.name))
         except SchemaError as error:
-            refused.append(error)
-    return replace(plan, tables=tuple(tables), refused=tuple(refused))
+            errors.append(error)
+    return Compiled(reads, tuple(errors))
 
 
-def _reads(connection: apsw.Connection, plan: TablePlan, settings: TableConfig) -> frozenset[str]:
+def _reads(connection: apsw.Connection, table: Table, settings: TableConfig) -> frozenset[str]:
     """The other tables that the expressions read, by their names; raises SchemaError with every fault."""
     read: set[str] = set()
     faults = []
     for key, text, origin in _given(settings):
         try:
-            read |= _tables(connection, plan, text)
+            read |= _tables(connection, table, text)
         except SchemaError as error:
-            faults.append(f"{origin}: [table:{plan.name}] {key}: {error.what}")
+            faults.append(f"{origin}: [table:{table.name}] {key}: {error.what}")
     if faults:
-        raise SchemaError(
-            "\n  ".join(faults), where=plan.name, advice="Mend the expression; it is SQLite's language, over the source"
-        )
-    return frozenset(read) - {plan.name}
+        advice = "Mend the expression; it is SQLite's language, over the source"
+        raise SchemaError("\n  ".join(faults), where=table.name, advice=advice)
+    return frozenset(read) - {table.name}
 
 
 def _given(settings: TableConfig) -> Iterator[tuple[str, str, str]]:
@@ -56,7 +69,7 @@ def _given(settings: TableConfig) -> Iterator[tuple[str, str, str]]:
         yield f"check.{name}", expression.text, expression.origin
 
 
-def _tables(connection: apsw.Connection, plan: TablePlan, text: str) -> set[str]:
+def _tables(connection: apsw.Connection, table: Table, text: str) -> set[str]:
     """The tables that one expression reads."""
     if changing := _CHANGING_WORDS.search(text):
         raise SchemaError(f"{changing[0]} gives another value each time: the row would never stay equal")
@@ -71,7 +84,7 @@ def _tables(connection: apsw.Connection, plan: TablePlan, text: str) -> set[str]
         return int(apsw.SQLITE_OK)
 
     # The line end closes a comment. A statement of its own behind the expression does not compile within parentheses.
-    statement = f"EXPLAIN SELECT ({text}\n) FROM {identifier(plan.source.name)}"
+    statement = f"EXPLAIN SELECT ({text}\n) FROM {identifier(table.name)}"
     with _noticing(connection, notice):
         try:
             connection.execute(statement).close()

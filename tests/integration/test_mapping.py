@@ -65,7 +65,7 @@ class TestIntoATableThatIsThere:
         move = make_move(TICKERS + ETF, TARGET)
         move.configure(TOLERANT + "[table:etf]\ntarget = etf_details\n")
         (error,) = [t.error for t in move.load().tables if t.table == "etf"]
-        assert "exclude = rank, ma5" in error
+        assert "column.rank_in_etf = rank\n    exclude = ma5\n" in error
         assert "column.region = an SQLite expression" in error
 
 
@@ -80,7 +80,7 @@ class TestIntoACreatedTable:
             ("ticker", "text"),
             ("rank_in_etf", "bigint"),
             ("closed", "bigint"),
-            ("updated_at", "text"),
+            ("updated_at", "date"),
             ("region", "character varying(2)"),
         ]
         assert move.query("SELECT count(*) FROM etf_details") == [(2,)]

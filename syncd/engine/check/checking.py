@@ -52,9 +52,10 @@ def _of_source(
         progress.note(f"{table.name}: looking at its rows")
         count, of_rows = rows.of_table(connection, plan, table, quick=quick)
         read += count
-        found += [*of_rows, *source.of_table(connection, config, table)]
         if table.created and not quick:
-            found += types.of_table(connection, config, table)
+            refusing = frozenset(finding.column for finding in of_rows if finding.count)
+            found += types.of_columns(connection, config, table, refusing)
+        found += [*of_rows, *source.of_table(connection, config, table)]
     return plan, [*found, *source.not_carried(plan)], read
 
 

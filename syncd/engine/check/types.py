@@ -11,15 +11,19 @@ from syncd.source.profile import profile
 from syncd.types import TargetType
 
 
-def of_table(connection: SourceConnection, config: Config, table: TablePlan) -> Iterator[Finding]:
-    """Profile every row of a table that syncd creates; a type that all values contradict is to be named."""
+def of_columns(
+    connection: SourceConnection, config: Config, table: TablePlan, refusing: frozenset[str]
+) -> Iterator[Finding]:
+    """Profile every value of those columns of a table that syncd creates which refuse some of their values."""
     settings = config.table(table.name)
     planned = {column.name: column for column in table.columns}
     values = tuple(
         value
         for value in carried(table.source, settings, config.target.names)
-        if value.name in planned and value.name not in settings.types
+        if value.name in refusing and value.name not in settings.types
     )
+    if not values:
+        return
     seen = profile(connection, table.source, choosing.profiled(values), where=table.where)
     for name, choice in choosing.choices(table.source, values, seen, narrow=True).items():
         if not _agree(planned[name], TargetType(choice.type, origin=choice.origin)):
