@@ -38,4 +38,5 @@ def read(connection: Connection, schema: str, tables: Iterable[str]) -> Environm
     """Ask the server; `tables` are those that are there already."""
     with translated():
         row = connection.execute(statement("environment"), {"schema": schema, "tables": list(tables)}).fetchall()[0]
-    return Environment(*row[:-1], tuple(row[-1]))
+    *server, unwritable = row
+    return Environment(*server, unwritable=tuple(unwritable))

@@ -219,4 +219,4 @@ def test_the_template_differs_in_what_is_named_after_the_instance_only() -> None
 
 @pytest.mark.parametrize("unit", UNIT_NAMES)
 def test_the_unit_stays_down_where_a_restart_cannot_help(unit: str) -> None:
-    assert "RestartPreventExitStatus=2 5 77 78" in settings(unit)
+    assert "RestartPreventExitStatus=2 4 5 77 78" in settings(unit)
