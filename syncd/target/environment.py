@@ -1,6 +1,6 @@
 """What the server is, and what this role may do there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from syncd.target.database import Connection, translated
@@ -31,12 +31,11 @@ class Environment:
     is_local: bool
     timescale: str | None
     timescale_available: str | None
-    unwritable: tuple[str, ...]
+    unwritable: Sequence[str]
 
 
 def read(connection: Connection, schema: str, tables: Iterable[str]) -> Environment:
     """Ask the server; `tables` are those that are there already."""
     with translated():
         row = connection.execute(statement("environment"), {"schema": schema, "tables": list(tables)}).fetchall()[0]
-    *server, unwritable = row
-    return Environment(*server, unwritable=tuple(unwritable))
+    return Environment(*row)
