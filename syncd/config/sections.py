@@ -17,6 +17,7 @@ from syncd.config.values import (
     NameStyle,
     OnConflict,
     Ratio,
+    Sweep,
     WatermarkKind,
     crontab,
     one_for_each_processor,
@@ -100,12 +101,13 @@ class SyncConfig(Section):
     """When, what and how much. `cron`, when given, stands in for `interval`; no `tables` means all but `skip`.
 
     `workers` is one for each processor, 2 to 8: a worker renders on one while its server process copies on another,
-    and four workers on two processors took a fifth longer than two.
+    and four workers on two processors took a fifth longer than two. `sweep` is the time between two sweeps.
     """
 
     interval: Duration = Field(default=timedelta(seconds=5), gt=timedelta())
     cron: Annotated[str, AfterValidator(crontab)] | None = None
     watch: bool = True
+    sweep: Sweep = "auto"
     batch_rows: BatchRows = 5000
     workers: int = Field(default_factory=one_for_each_processor, ge=1, le=32)
     max_reject_ratio: Ratio = 0.01

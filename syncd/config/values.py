@@ -74,6 +74,20 @@ def _duration(value: object) -> object:
         raise ValueError("is too long") from None
 
 
+def _sweep(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() in ("auto", "off"):
+        return value.strip().lower()
+    try:
+        duration = _duration(value)
+    except ValueError:
+        raise ValueError("is neither auto nor off nor a duration; the units are ms, s, m, h, d, as in 10m") from None
+    if not duration:
+        raise ValueError("is too short")
+    return duration
+
+
 def _names(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -111,6 +125,7 @@ def one_for_each_processor() -> int:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Sweep = Annotated[Literal["auto", "off"] | timedelta, BeforeValidator(_sweep)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 BatchRows = Annotated[int, Field(ge=1, le=1_000_000)]
 Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import apsw
@@ -16,7 +17,7 @@ from syncd.model import PassReport, Phase
 from syncd.plan import Plan
 from syncd.source.render import Renderer
 from syncd.target import reject, touched
-from syncd.target.database import Connection, translated
+from syncd.target.database import Connection, transaction, translated
 from syncd.target.stage import Stage
 from syncd.target.stall import guard
 from syncd.target.state import TABLE_PART, Checkpoint
@@ -50,6 +51,16 @@ class Catchup:
         return self._writer.stage
 
     @property
+    def known(self) -> Mapping[str, Checkpoint]:
+        """The checkpoints of the loaded tables, as they were committed last."""
+        return self._writer.known
+
+    @property
+    def round(self) -> int:
+        """The round in which passes remember now what they touch."""
+        return self._writer.round
+
+    @property
     def has_news(self) -> bool:
         """Whether the source changed since the last pass."""
         return self._seen != self._sides.source.data_version
@@ -58,6 +69,36 @@ class Catchup:
     def is_behind(self) -> bool:
         """Whether a thorough pass may find something in an unchanged source: rejects, or what was left out."""
         return self._has_rejects or self._left_out
+
+    def begin_round(self) -> None:
+        """A sweep begins. What passes touch from now on, and what it reads again, is remembered in a later round.
+
+        The round between is that of keys which the sweep settles: it may forget them when it ends.
+        """
+        with translated():
+            self._recall_once()
+            newest = touched.newest(self.connection, self._sides.state.source_name)
+        self._writer.round = max(newest, self.round) + 2
+
+    def rebase(self, tables: Iterable[str], snapshot: str | None, detail: str) -> None:
+        """End a sweep: the snapshot becomes the base of these tables, and earlier rounds are forgotten, at once."""
+        state = self._sides.state
+        rebased = [replace(self.known[name], base_snapshot=snapshot, error="") for name in tables]
+        with transaction(self.connection):
+            state.confirm_epoch(self.connection)
+            state.save(self.connection, *rebased)
+            touched.forget(self.connection, state.source_name, [c.table for c in rebased], self.round)
+            state.record(self.connection, "INFO", "swept", detail=detail)
+        self._writer.known |= {checkpoint.table: checkpoint for checkpoint in rebased}
+
+    def warn(self, name: str, event_name: str, said: str) -> None:
+        """Let the status of a table tell of something that a person must decide; it is kept current nevertheless."""
+        state, warned = self._sides.state, replace(self.known[name], error=said)
+        with transaction(self.connection):
+            state.confirm_epoch(self.connection)
+            state.save(self.connection, warned)
+            state.record(self.connection, "ERROR", event_name, name, said)
+        self._writer.known[name] = warned
 
     def run(
         self,

@@ -76,7 +76,7 @@ def _is_to_load(table: TablePlan, known: tuple[Checkpoint, ...]) -> bool:
 
 def _origin(sides: Sides, known: tuple[Checkpoint, ...]) -> _Origin:
     """The snapshot that an interrupted load names, else a new one, else the live file."""
-    for name in {checkpoint.base_snapshot for checkpoint in known if checkpoint.base_snapshot}:
+    for name in {c.base_snapshot for c in known if c.base_snapshot and c.phase is Phase.LOAD}:
         path = snapshot.path_of(sides.state_dir, name)
         if path.exists():
             return _Origin(path, name)
@@ -85,6 +85,8 @@ def _origin(sides: Sides, known: tuple[Checkpoint, ...]) -> _Origin:
         return _Origin(sides.source.path, None)
     with sides.source.transaction():
         name = snapshot.take(sides.source, sides.state_dir)
+    # It is the base of the first sweep.
+    snapshot.secure(sides.state_dir, name)
     return _Origin(snapshot.path_of(sides.state_dir, name), name)
 
 
@@ -182,7 +184,9 @@ def _finish_table(sides: Sides, connection: Connection, load: TableLoad) -> None
         sides.state.confirm_epoch(connection)
         rows = sum(part.rows_applied for part in known.values())
         own = replace(own, phase=phase, rows_applied=rows, error=str(load.error or ""))
-        sides.state.save(connection, replace(own, base_snapshot=None) if complete else own)
+        # Of another source that was accepted the target may hold rows that no comparison with this base would find.
+        baseless = complete and sides.state.has_accepted(connection)
+        sides.state.save(connection, replace(own, base_snapshot=None) if baseless else own)
         if complete:
             sides.state.drop_parts(connection, plan.name)
         sides.state.record(connection, "ERROR" if load.error else "INFO", f"table_{phase}", plan.name, own.error)
@@ -251,9 +255,9 @@ def _tell(load: TableLoad) -> None:
 
 
 def _discard(sides: Sides, origin: _Origin) -> None:
-    """Remove the snapshot when no load needs it any longer."""
-    unfinished = any(c.base_snapshot == origin.name for c in sides.state.checkpoints(sides.control))
-    if origin.name and not unfinished:
+    """Remove the snapshot where it is no table's base, and no load needs it any longer."""
+    needed = any(c.base_snapshot == origin.name for c in sides.state.checkpoints(sides.control))
+    if origin.name and not needed:
         origin.path.unlink(missing_ok=True)
 
 

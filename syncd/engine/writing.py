@@ -204,9 +204,10 @@ class Writer:
             mark=reading.reaches,
             rows_applied=known.rows_applied + applied.inserted,
             phase=Phase.STOPPED if error else Phase.CATCHUP,
-            error=str(error or ""),
+            # What a sweep has told of a table that goes on stays until the next one.
+            error=str(error or (known.error if known.phase is Phase.CATCHUP else "")),
         )
-        report = TableReport(plan.name, applied, time.monotonic() - began, checkpoint.error)
+        report = TableReport(plan.name, applied, time.monotonic() - began, str(error or ""))
         return _Outcome(report, checkpoint, refused)
 
     def _touch(self, *, settled: bool) -> Touch:

@@ -17,6 +17,7 @@ from syncd.errors import RetryError, SourceBusyError, StopError
 from syncd.log import event
 from syncd.service.heart import Heart
 from syncd.service.signals import Wake
+from syncd.service.sweeps import Sweeps
 from syncd.service.systemd import Notifier
 from syncd.source.watch import watch
 from syncd.target.database import Target
@@ -84,12 +85,14 @@ class _Daemon:
         load(sides, self.heart, self.wake.is_stopping)
         sides.lock.listen()
         catchup = Catchup(sides)
+        sweeps = Sweeps(self.config.sync.sweep, self.heart, self.wake.is_stopping)
         self.wake.scheduled = True
         try:
             with self._woken():
                 while not (self.wake.stopped or self._reloaded()):
                     catchup = self._lend(sides, catchup)
                     self._pass(sides, catchup)
+                    sweeps.sweep_if_due(sides, catchup)
                     woken = self.wake.sleep(self.nap)
                     self.nap = SHORTEST_NAP_SECONDS if woken else min(self.nap * 2, NAP_SECONDS)
         finally:

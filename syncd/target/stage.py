@@ -12,7 +12,7 @@ from psycopg import sql
 
 from syncd.config import OnConflict
 from syncd.model import Applied, Refusal
-from syncd.plan import TablePlan
+from syncd.plan import ColumnPlan, TablePlan
 from syncd.target import deleting, one_by_one
 from syncd.target.database import Connection, savepoint, translated
 from syncd.target.deleting import Deleted
@@ -290,7 +290,7 @@ def _upsert(schema: str, plan: TablePlan, source: sql.Composable, on_conflict: O
 
 
 def _conflict(plan: TablePlan, on_conflict: OnConflict) -> sql.Composable:
-    others = [column.name for column in plan.columns if column.name not in plan.key]
+    others = [column.name for column in plan.columns if column.name not in plan.key or _is_coarse(column)]
     if on_conflict is OnConflict.FAIL:
         return sql.SQL("")
     key = sql.SQL(", ").join(map(sql.Identifier, plan.key))
@@ -298,6 +298,11 @@ def _conflict(plan: TablePlan, on_conflict: OnConflict) -> sql.Composable:
         return sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(key)
     values = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in others)
     return sql.SQL(" ON CONFLICT ({}) DO UPDATE SET {} WHERE {}").format(key, values, _differs(others, "t", "excluded"))
+
+
+def _is_coarse(column: ColumnPlan) -> bool:
+    """Whether PostgreSQL calls two values equal that are not the same: then a key, too, may have to be updated."""
+    return column.type.base in ("citext", "numeric", "double precision", "real", "character", "bpchar", "interval")
 
 
 def _differs(names: list[str], one: str, other: str) -> sql.Composed:

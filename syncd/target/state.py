@@ -172,6 +172,11 @@ class State:
         )
         connection.execute("DELETE FROM syncd.touched WHERE source_name = %s", [self.source_name])
 
+    def has_accepted(self, connection: Connection) -> bool:
+        """Whether another file was ever accepted in the source's place."""
+        query = "SELECT EXISTS (SELECT FROM syncd.event WHERE source_name = %s AND event = 'source_accepted')"
+        return bool(connection.execute(query, [self.source_name]).fetchall()[0][0])
+
     def record(self, connection: Connection, level: str, event: str, table: str = "", detail: str = "") -> None:
         """Write a row of `syncd.event`."""
         connection.execute(

@@ -81,6 +81,15 @@ def before(
     ).fetchall()
 
 
+def alone(connection: Connection, source_name: str, table: str) -> frozenset[str]:
+    """The target keys of which no source key is known."""
+    rows = connection.execute(
+        "SELECT target_key FROM syncd.touched WHERE source_name = %s AND table_name = %s AND source_key = ''",
+        [source_name, table],
+    ).fetchall()
+    return frozenset(key for (key,) in rows)
+
+
 def forget(connection: Connection, source_name: str, tables: Iterable[str], round_: int) -> None:
     """Forget what earlier rounds touched in these tables."""
     connection.execute(

@@ -190,7 +190,8 @@ class TestConstraints:
 def test_many_keys_are_read_again_at_once(make_move: MakeMove) -> None:
     move = make_move(
         "CREATE TABLE item (id INTEGER PRIMARY KEY, v TEXT);"
-        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000) INSERT INTO item SELECT x, x FROM n"
+        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000)"
+        " INSERT INTO item SELECT x, x FROM n"
     )
     move.load()
     move.write("DELETE FROM item WHERE id % 2; UPDATE item SET v = 'new'")

@@ -15,6 +15,7 @@ from syncd.engine import load as loading
 from syncd.engine.catchup import Catchup
 from syncd.engine.progress import Silent
 from syncd.engine.sides import Ownership, Sides, opened
+from syncd.engine.sweep import SweepReport, sweep
 from syncd.model import PassReport, Reject
 from syncd.target import reject
 from syncd.target.database import Target
@@ -51,6 +52,12 @@ class Move:
         with self.opened() as sides:
             return loading.load(sides, Silent())
 
+    def accept_and_load(self) -> PassReport:
+        """Go on with the file that now stands where the source stood."""
+        target = Target(self.dsn, schema=self.config.target.schema_, timezone=self.config.target.timezone)
+        with opened(self.config, target, Ownership.TAKE, accept_new_source=True) as sides:
+            return loading.load(sides, Silent())
+
     def load_for(self, batches: int) -> PassReport:
         """Load until it was asked so many times whether to stop."""
         asked = count()
@@ -61,6 +68,11 @@ class Move:
         """One thorough pass."""
         with self.opened() as sides, closing(Catchup(sides)) as catchup:
             return catchup.run()
+
+    def sweep(self, *, force: bool = False) -> SweepReport:
+        """One sweep."""
+        with self.opened() as sides, closing(Catchup(sides)) as catchup:
+            return sweep(sides, catchup, force=force)
 
     def write(self, script: str) -> None:
         """Change the source by a script."""

@@ -1,0 +1,98 @@
+"""The keys that a sweep has found in one table, on disk where they are many, until a pass reads them again."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+import apsw
+
+from syncd.engine.again import ReadAgain
+from syncd.plan import TablePlan
+from syncd.source.holders import TargetKeys, canonical, is_own
+
+T = TypeVar("T")
+
+IN_MEMORY = 2**20
+_AT_ONCE = 1000
+_LOOKED_UP_AT_ONCE = 50_000
+
+Entry = tuple[str, list[str]]
+"""A source key with its target keys; the source key is empty for rows of the target alone."""
+
+
+class Pending:
+    """Keys in the order in which they were found, each source key once: 8 bytes of each stay in memory."""
+
+    def __init__(self, directory: Path, plan: TablePlan) -> None:
+        self.plan = plan
+        self.count = 0
+        self._file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(directory)))  # noqa: SIM115
+        self._seen: set[int] = set()
+
+    def add(self, source_key: str, target_keys: Iterable[str]) -> None:
+        if source_key:
+            name = hash(source_key)
+            if name in self._seen:
+                return
+            self._seen.add(name)
+        self.count += 1
+        self._file.write(json.dumps((source_key, list(target_keys))).encode() + b"\n")
+
+    def clear(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._seen.clear()
+        self.count = 0
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _entries(self) -> Iterator[Entry]:
+        self._file.seek(0)
+        for line in self._file:
+            source_key, target_keys = json.loads(line)
+            yield source_key, target_keys
+
+    def chunks(self, most: int) -> Iterator[ReadAgain]:
+        """The keys, at most so many at a time."""
+        return map(_read_again, _chunks(self._entries(), most))
+
+    def deletes(self, connection: apsw.Connection) -> int:
+        """How many rows would be deleted if the source were as it is in this transaction."""
+        return sum(1 for _ in self._vanished(connection))
+
+    def _vanished(self, connection: apsw.Connection) -> Iterator[str]:
+        """The target keys that no row has."""
+        now = TargetKeys(connection, self.plan)
+        if is_own(self.plan):
+            yield from self._gone(now)
+            return
+        for part in _chunks(self._gone(now), _LOOKED_UP_AT_ONCE):
+            held = set(now.having(part).values())
+            yield from (key for key in part if key not in held)
+
+    def _gone(self, now: TargetKeys) -> Iterator[str]:
+        """The target keys of rows that are gone, in quotes."""
+        for part in _chunks(self._entries(), _AT_ONCE):
+            there = now.of(key for key, _ in part if key)
+            yield from (canonical(k) for source_key, known in part if source_key not in there for k in known)
+
+
+def _read_again(entries: Iterable[Entry]) -> ReadAgain:
+    found: dict[str, frozenset[str]] = {}
+    alone: set[str] = set()
+    for source_key, target_keys in entries:
+        if source_key:
+            found[source_key] = found.get(source_key, frozenset()).union(target_keys)
+        else:
+            alone.update(target_keys)
+    return ReadAgain(found, frozenset(alone))
+
+
+def _chunks(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while part := list(islice(remaining, most)):
+        yield part
