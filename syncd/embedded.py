@@ -97,6 +97,11 @@ class EmbeddedServer:
         self.close()
 
 
+def is_made(data_dir: Path) -> bool:
+    """Whether a server was ever started in that folder."""
+    return (data_dir / "data" / "PG_VERSION").exists()
+
+
 def start(data_dir: Path) -> EmbeddedServer:
     """Start the server of this folder, or join the one that runs there; the folder is made when there is none.
 

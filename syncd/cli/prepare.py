@@ -1,17 +1,20 @@
-"""The commands that look at both sides before anything moves: check."""
+"""The commands that look at both sides before anything moves: check, plan."""
 
 import click
 
 from syncd.cli.options import Command, tables_option
 from syncd.cli.session import Session, with_session
 from syncd.console.checked import check_page
+from syncd.console.planned import ddl_document, ddl_script, plan_page, refused_note
 from syncd.engine.check import CheckReport, check
 from syncd.engine.check.checking import check_source_alone
+from syncd.engine.preview import Preview, preview, preview_of_source
 from syncd.engine.progress import Silent
-from syncd.engine.sides import Ownership, Sides, source_path
-from syncd.errors import NotReadyError, RefusedError, RetryError, TargetError
+from syncd.engine.sides import Ownership, source_path
+from syncd.errors import RefusedError, RetryError, TargetError
 from syncd.source.database import Database
 
+EXIT_REFUSED_TABLE = 1
 EXIT_NO_GO = 4
 
 
@@ -46,14 +49,43 @@ def _checked(session: Session, *, quick: bool) -> CheckReport:
                 database.close()
 
 
-def refuse_no_go(session: Session, sides: Sides) -> None:
-    """Show what the quick check finds and raise NotReadyError where that is NO-GO."""
-    report = check(sides, Silent(), quick=True)
-    if report.is_go:
-        return
-    session.console.show(check_page(report))
-    raise NotReadyError(
-        "the check says NO-GO",
-        where=str(sides.source.path),
-        advice="Settle what stands above; syncd check looks at every row; --force goes on all the same",
-    )
+@click.command("plan", cls=Command)
+@click.option("--sql", "only_sql", is_flag=True, help="Print only the SQL that creates what the target lacks.")
+@with_session
+def plan_command(session: Session, *, only_sql: bool) -> int:
+    """Show what would be done: order, keys, marks, and the type of every column with its reason. Writes nothing.
+
+    \b
+    Example: syncd plan --source app.db --target postgresql://me@db/app
+    """
+    session.check_source()
+    found = _previewed(session)
+    if only_sql:
+        session.console.hand_over(ddl_script(found), ddl_document(found))
+        for error in found.plan.refused:
+            session.console.say(refused_note(error))
+    else:
+        session.console.show(plan_page(found))
+    return EXIT_REFUSED_TABLE if found.plan.refused else 0
+
+
+def _previewed(session: Session) -> Preview:
+    """The plan for both sides, or for an empty target where the target cannot be used."""
+    if session.lacks_target:
+        session.console.say("the PostgreSQL that comes along was never started: this is the plan for an empty target")
+        return _preview_of_source(session)
+    try:
+        with session.sides(Ownership.NONE) as sides:
+            return preview(sides)
+    except (TargetError, RetryError, RefusedError) as error:
+        found = _preview_of_source(session)
+        session.console.say(f"the target cannot be used, so this is the plan for an empty one: {error.what}")
+        return found
+
+
+def _preview_of_source(session: Session) -> Preview:
+    source = Database(source_path(session.config))
+    try:
+        return preview_of_source(session.config, source)
+    finally:
+        source.close()

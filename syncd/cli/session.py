@@ -44,6 +44,12 @@ class Session:
         with embedded.start(folder) as server:
             yield Target(server.dsn, None, self.config.target.schema_, self.config.target.timezone)
 
+    @property
+    def lacks_target(self) -> bool:
+        """Whether the target is the PostgreSQL that comes along, and that was never started: it holds nothing yet."""
+        folder = state_home(self.config) / "embedded"
+        return choose(self.options, self.config) is None and not embedded.is_made(folder)
+
     @contextmanager
     def sides(self, ownership: Ownership, *, accept_new_source: bool = False) -> Iterator[Sides]:
         """Both sides, opened for this command."""

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO, cast
 
@@ -49,6 +49,10 @@ class Console:
             self._show_blocks(page)
             for note in page.notes:
                 self.say(_filled(note, pretty if self.is_lively else plain))
+
+    def hand_over(self, text: str, document: Mapping[str, object]) -> None:
+        """Print a text that is itself the result, as it is: a script or a file for another program to read."""
+        self._write(json.dumps(document, ensure_ascii=False, indent=2) + "\n" if self._json else text)
 
     def _write(self, text: str) -> None:
         self._stdout.write(text)
