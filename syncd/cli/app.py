@@ -36,8 +36,8 @@ def syncd() -> None:
 
 
 for command in (
-    prepare.check_command, move.load_command, move.sync, sweep.sweep_command, move.run, inspect.status, inspect.verify_command,
-    rejects.rejects, demo.demo,
+    prepare.check_command, prepare.plan_command, move.load_command, move.sync, sweep.sweep_command, move.run,
+    inspect.status, inspect.verify_command, rejects.rejects, demo.demo,
 ):  # fmt: skip
     syncd.add_command(command)
 

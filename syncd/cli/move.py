@@ -1,5 +1,7 @@
 """The commands that move rows: load, sync, run."""
 
+from contextlib import ExitStack
+
 import click
 
 from syncd.cli.inspect import compare
@@ -8,11 +10,13 @@ from syncd.cli.session import Session, with_session
 from syncd.cli.stop import StopSignal
 from syncd.console.moved import dry_run_page, load_page, pass_page
 from syncd.engine.catchup import Catchup
-from syncd.engine.dryrun import dry_run
+from syncd.engine.check import NoGoError, confirm_go
+from syncd.engine.dryrun import dry_run, dry_run_of_source
 from syncd.engine.load import load
 from syncd.engine.persistence import persistently
 from syncd.engine.sides import Ownership, Sides
-from syncd.errors import RetryError, UsageError
+from syncd.engine.verify import Asked
+from syncd.errors import RefusedError, RetryError, TargetError, UsageError
 from syncd.model import Applied, PassReport, Phase, TableReport
 
 EXIT_STOPPED_TABLE = 1
@@ -25,7 +29,9 @@ accept_new_source_option = click.option(
 
 @click.command("load", cls=Command)
 @tables_option
-@click.option("--dry-run", "only_dry", is_flag=True, help="Read everything, write nothing, and say how long it takes.")
+@click.option(
+    "--dry-run", "only_dry", is_flag=True, help="Try every row on both sides, keep nothing, estimate the time."
+)
 @click.option("--resume", is_flag=True, help="Go on where the last load stood. A load always does.")
 @click.option("--validate-only", is_flag=True, help="Load nothing; compare what is there by a random sample.")
 @accept_new_source_option
@@ -52,13 +58,30 @@ def load_command(
 
 
 def _dry_run(session: Session) -> int:
-    with session.console.progress("reading") as progress:
-        report = dry_run(session.config, progress)
+    with ExitStack() as opened:
+        sides = _sides_to_try(session, opened)
+        with session.console.progress("trying") as progress:
+            report = dry_run(sides, progress) if sides else dry_run_of_source(session.config, progress)
     session.console.show(dry_run_page(report))
-    return 0
+    return EXIT_STOPPED_TABLE if report.stopped else 0
 
 
-def _load(session: Session, sides: Sides) -> int:
+def _sides_to_try(session: Session, opened: ExitStack) -> Sides | None:
+    """Both sides, or None where the target cannot be used: then the source alone is asked."""
+    if session.lacks_target:
+        session.console.say("the PostgreSQL that comes along was never started: only the source is asked")
+        return None
+    try:
+        return opened.enter_context(session.sides(Ownership.NONE))
+    except (TargetError, RetryError, RefusedError) as error:
+        session.check_source()
+        session.console.say(f"the target cannot be used, so only the source is asked: {error.what}")
+        return None
+
+
+def _load(session: Session, sides: Sides, *, force: bool) -> int:
+    if not force:
+        _confirm_go(session, sides)
     stop = StopSignal()
     try:
         with stop.listening(), session.console.progress("loading", stop) as progress:

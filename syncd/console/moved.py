@@ -1,10 +1,11 @@
 """The results of what reads and moves rows: load, dry run, pass."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from syncd.console.page import Cell, Column, Page, Paragraph, Table, duration
 from syncd.engine.dryrun import DryRunReport, DryRunTable
+from syncd.engine.trying import Cause
 from syncd.model import Applied, PassReport, TableReport
 
 
@@ -68,7 +69,7 @@ def pass_page(report: PassReport, unloaded: tuple[str, ...] = (), stopped_before
 
 
 def dry_run_page(report: DryRunReport) -> Page:
-    """What a dry run read."""
+    """What a dry run read, and what would become of it."""
     columns = (
         Column("table"),
         Column("rows", number=True),
@@ -77,27 +78,40 @@ def dry_run_page(report: DryRunReport) -> Page:
         Column("seconds", number=True),
         Column("rows/s", number=True),
     )
-    total = DryRunTable(
-        "total",
-        sum(t.rows for t in report.tables),
-        sum(t.bytes for t in report.tables),
-        sum(t.refused for t in report.tables),
-        report.seconds,
-    )
-    examples = tuple(
-        Paragraph("{}, row {}: {}", (t.table, e.source_key, f"{e.column}: {e.message}" if e.column else e.message))
-        for t in report.tables
-        for e in t.examples
-    )
-    if examples:
-        examples = (Paragraph("Rows that cannot land, up to three of each table:", style="bold"), *examples)
+    rows, size = sum(t.rows for t in report.tables), sum(t.bytes for t in report.tables)
+    refused = sum(t.refused for t in report.tables)
+    total = ("total", rows, size, refused, report.seconds, round(_speed(rows, report.seconds)))
     end = Paragraph("Nothing was written. An estimate for the load: {}.", (duration(report.estimated_load_seconds),))
     document = {
+        "with_target": report.with_target,
         "tables": [_dry_document(t) for t in report.tables],
-        "total": _dry_document(total),
+        "total": _counted(rows, size, refused, report.seconds),
         "estimated_load_seconds": round(report.estimated_load_seconds, 3),
     }
-    return Page(document, (Table(columns, tuple(map(_dry, report.tables)), _dry(total)), *examples, end))
+    table = Table(columns, tuple(map(_dry, report.tables)), total)
+    return Page(document, (table, *_causes(report), *_would_stop(report), end))
+
+
+def _causes(report: DryRunReport) -> Iterator[Table]:
+    """Why rows would not land, each cause with a row to look at."""
+    columns = (Column("table"), Column("column"), Column("rows", number=True), Column("why"), Column("such as"))
+    rows = tuple(
+        (table.table, cause.column, cause.rows, _why(cause), f"{example.source_key}: {example.message}")
+        for table in report.tables
+        for cause in table.causes
+        for example in cause.examples[:1]
+    )
+    if rows:
+        yield Table(columns, rows)
+
+
+def _why(cause: Cause) -> str:
+    return f"{cause.reason}, lands without the foreign key" if cause.lands else cause.reason
+
+
+def _would_stop(report: DryRunReport) -> Iterator[Paragraph]:
+    for table in report.stopped:
+        yield Paragraph("{} would stop: {}", (table.table, _without(table.table, table.error)), "bold red")
 
 
 def _dry(table: DryRunTable) -> tuple[Cell, ...]:
@@ -105,17 +119,27 @@ def _dry(table: DryRunTable) -> tuple[Cell, ...]:
 
 
 def _dry_document(table: DryRunTable) -> dict[str, object]:
+    causes = [
+        {
+            "reason": cause.reason,
+            "column": cause.column,
+            "rows": cause.rows,
+            "lands": cause.lands,
+            "examples": [{"source_key": e.source_key, "message": e.message} for e in cause.examples],
+        }
+        for cause in table.causes
+    ]
+    counted = _counted(table.rows, table.bytes, table.refused, table.seconds)
+    return {"table": table.table, **counted, "error": table.error, "causes": causes}
+
+
+def _counted(rows: int, size: int, refused: int, seconds: float) -> dict[str, object]:
     return {
-        "table": table.table,
-        "rows": table.rows,
-        "bytes": table.bytes,
-        "refused": table.refused,
-        "seconds": round(table.seconds, 3),
-        "rows_per_second": round(_speed(table.rows, table.seconds)),
-        "examples": [
-            {"source_key": e.source_key, "column": e.column, "reason": e.reason, "message": e.message}
-            for e in table.examples
-        ],
+        "rows": rows,
+        "bytes": size,
+        "refused": refused,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(_speed(rows, seconds)),
     }
 
 

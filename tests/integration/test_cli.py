@@ -94,7 +94,7 @@ def test_every_result_is_also_one_json_document(run_syncd: RunSyncd, shop: Path,
         assert isinstance(found, dict)
         return found
 
-    assert document("load", "--dry-run").keys() == {"tables", "total", "estimated_load_seconds"}
+    assert document("load", "--dry-run").keys() == {"with_target", "tables", "total", "estimated_load_seconds"}
     assert document("load").keys() == {"tables", "total", "stopped"}
     assert document("sync").keys() == {"tables", "total", "stopped", "not_loaded"}
     assert document("status").keys() == {"source", "target", "owner", "tables"}

@@ -26,6 +26,7 @@ from syncd.console.moved import dry_run_page, load_page, pass_page
 from syncd.console.page import ago, duration, plain_lines
 from syncd.console.progress import STOPPING, Bars, Lines, Tally
 from syncd.engine.dryrun import DryRunReport, DryRunTable
+from syncd.engine.trying import Cause
 from syncd.engine.status import StatusReport
 from syncd.errors import ConfigError, TargetUnavailableError
 from syncd.log import Format
@@ -388,7 +389,8 @@ def test_a_pass_without_news_says_so_unless_tables_are_not_loaded(piped: MakeCon
 
 def test_a_dry_run_shows_what_cannot_land_and_the_estimate(piped: MakeConsole) -> None:
     refusal = Refusal("7", "value", "date cannot hold it", "d")
-    page = dry_run_page(DryRunReport((DryRunTable("t", 1000, 50_000, 1, 0.5, (refusal,)),), 0.5, 85.0))
+    cause = Cause("value", "d", 1, (refusal,))
+    page = dry_run_page(DryRunReport((DryRunTable("t", 1000, 50_000, 0.5, (cause,)),), 0.5, 85.0))
     piped().show(page)
     shown = written(sys.stdout)
     assert "t, row 7: d: date cannot hold it" in shown and "1 min 25 s" in shown
