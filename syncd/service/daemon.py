@@ -11,6 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from syncd.config import Config
 from syncd.engine.catchup import Catchup
+from syncd.engine.check import confirm_go
 from syncd.engine.load import load
 from syncd.engine.sides import Ownership, Sides, opened, source_path, take_over
 from syncd.errors import RetryError, SourceBusyError, StopError
@@ -31,13 +32,20 @@ FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
 
 
-def run_daemon(config: Config, target: Target, reload: Callable[[], Config], *, accept_new_source: bool = False) -> int:
+def run_daemon(
+    config: Config,
+    target: Target,
+    reload: Callable[[], Config],
+    *,
+    accept_new_source: bool = False,
+    force: bool = False,
+) -> int:
     """Keep the target current until SIGTERM; returns the exit code.
 
     A fault of the target that passes is waited out. Raises StopError for what a person must mend.
     """
     notifier = Notifier()
-    daemon = _Daemon(config, target, reload, notifier, Heart(notifier), accept_new_source)
+    daemon = _Daemon(config, target, reload, notifier, Heart(notifier), accept_new_source, force)
     with daemon.wake.listening():
         daemon.serve()
     notifier.stopping()
@@ -53,6 +61,7 @@ class _Daemon:
     notifier: Notifier
     heart: Heart
     accept_new_source: bool
+    force: bool
     wake: Wake = field(default_factory=Wake)
     wait: float = FIRST_WAIT_SECONDS
     nap: float = NAP_SECONDS
@@ -82,6 +91,8 @@ class _Daemon:
     def _work(self, sides: Sides) -> None:
         self.notifier.ready()
         event("INFO", "started", f"at work on {sides.source.path}", target=sides.target.shown)
+        if not self.force:
+            confirm_go(sides)
         load(sides, self.heart, self.wake.is_stopping)
         sides.lock.listen()
         catchup = Catchup(sides)
