@@ -232,13 +232,14 @@ class Reject:
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of rows: counts of one table."""
+    """What became of rows: counts of one table. `size` are the bytes that were sent; no count, so none is compared."""
 
     read: int = 0
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
     rejected: int = 0
+    size: int = field(default=0, compare=False)
 
     def __add__(self, other: "Applied") -> "Applied":
         return Applied(
@@ -247,6 +248,7 @@ class Applied:
             self.updated + other.updated,
             self.deleted + other.deleted,
             self.rejected + other.rejected,
+            self.size + other.size,
         )
 
     @property
@@ -266,10 +268,15 @@ class TableReport:
 
 @dataclass(frozen=True)
 class PassReport:
-    """One load or pass over all its tables, in their order."""
+    """One load or pass over all its tables, in their order; of a pass `read_seconds` were spent on the source.
+
+    `left_out` are tables of which nothing was read, for they stand still.
+    """
 
     tables: tuple[TableReport, ...]
     seconds: float
+    read_seconds: float = 0.0
+    left_out: frozenset[str] = frozenset()
 
     @property
     def applied(self) -> Applied:
@@ -281,30 +288,60 @@ class PassReport:
 
 
 @dataclass(frozen=True)
+class Unlike:
+    """A column of one row that differs: both values as text, cut after 200 characters, None for NULL."""
+
+    column: str
+    source: str | None
+    target: str | None
+
+
+@dataclass(frozen=True)
 class Difference:
-    """One difference between the two sides. `kind`: missing, extra, different, count or foreign key."""
+    """One difference between the two sides.
+
+    `kind`: missing, extra, different, converted (both sides are equal by bytes, but the value is not what SQLite
+    holds), count, not loaded, or foreign key. `key` is the source's, of an extra row the target's.
+    """
 
     table: str
     kind: str
     key: str
     detail: str
+    values: tuple[Unlike, ...] = ()
 
 
 @dataclass(frozen=True)
 class TableVerdict:
-    """What verify found in one table; counts are rows."""
+    """What verify found in one table. Counts are rows; `columns` counts the different rows by column.
+
+    `differences` are examples of the counted kinds, and every difference of another kind.
+    """
 
     table: str
     source_rows: int
     target_rows: int
     rejected: int
     compared: int
+    missing: int = 0
+    extra: int = 0
+    different: int = 0
+    converted: int = 0
+    repaired: int = 0
+    columns: tuple[tuple[str, int], ...] = ()
     differences: tuple[Difference, ...] = ()
+
+    @property
+    def found(self) -> int:
+        """How many differences there are, those that are no example included."""
+        counted = ("missing", "extra", "different", "converted")
+        others = sum(difference.kind not in counted for difference in self.differences)
+        return self.missing + self.extra + self.different + self.converted + others
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What verify found; `mode` is counts or sample."""
+    """What verify found; `mode` is counts, sample or full."""
 
     mode: str
     tables: tuple[TableVerdict, ...]
@@ -313,6 +350,14 @@ class VerifyReport:
     @property
     def differences(self) -> tuple[Difference, ...]:
         return tuple(difference for table in self.tables for difference in table.differences)
+
+    @property
+    def found(self) -> int:
+        return sum(table.found for table in self.tables)
+
+    @property
+    def repaired(self) -> int:
+        return sum(table.repaired for table in self.tables)
 
 
 def digest(*parts: str) -> str:
@@ -331,3 +376,13 @@ class TableStatus:
     rejects: int
     error: str = ""
     updated_at: str = field(default="")
+
+
+@dataclass(frozen=True)
+class LastVerify:
+    """The last verify of a source: when it ended, in ISO 8601, and what it found."""
+
+    at: str
+    mode: str
+    differences: int
+    seconds: float

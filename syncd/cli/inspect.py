@@ -5,10 +5,11 @@ import click
 from syncd.cli.options import Command, tables_option
 from syncd.cli.session import Session, with_session
 from syncd.console import Page
-from syncd.console.found import status_page, verify_page
+from syncd.console.found import status_page
+from syncd.console.verified import verify_page
 from syncd.engine.sides import Ownership, Sides
 from syncd.engine.status import read_status
-from syncd.engine.verify import SAMPLE_ROWS, verify
+from syncd.engine.verify import SAMPLE_ROWS, Asked, verify
 from syncd.errors import NotReadyError
 
 EXIT_DIFFERENT = 3
@@ -38,13 +39,15 @@ def status(session: Session, *, watch: bool) -> int:
 @click.command("verify", cls=Command)
 @click.option(
     "--mode",
-    type=click.Choice(["counts", "sample"]),
-    default="sample",
+    type=click.Choice(["counts", "sample", "full"]),
+    default="full",
     show_default=True,
-    help="Count the rows, or count them and compare some, chosen at random.",
+    help="Count the rows; count them and compare some, chosen at random; or compare every row, both ways.",
 )
 @tables_option
+@click.option("--repair", is_flag=True, help="Read the rows that differ again from the source, and compare them again.")
 @click.option("--no-sync", is_flag=True, help="Make no pass first: what is new in the source shows as a difference.")
+@click.option("--paranoid", is_flag=True, help="Hold every value against a second opinion, by rules of its own.")
 @click.option(
     "--rows",
     type=click.IntRange(min=1),
@@ -53,21 +56,23 @@ def status(session: Session, *, watch: bool) -> int:
     help="How many rows of each table a sample compares.",
 )
 @with_session
-def verify_command(session: Session, *, mode: str, no_sync: bool, rows: int) -> int:
+def verify_command(session: Session, *, mode: str, repair: bool, no_sync: bool, paranoid: bool, rows: int) -> int:
     """Compare the two sides; exits 3 when they differ.
 
     \b
-    Example: syncd verify -c app.ini --mode sample
+    Example: syncd verify -c app.ini --repair
     """
+    asked = Asked(mode, sync=not no_sync, rows=rows, paranoid=paranoid, repair=repair)
+    asked.check()
     with session.sides(Ownership.NONE if no_sync else Ownership.BORROW) as sides:
-        return compare(session, sides, mode, sync=not no_sync, rows=rows)
+        return compare(session, sides, asked)
 
 
-def compare(session: Session, sides: Sides, mode: str, *, sync: bool = True, rows: int = SAMPLE_ROWS) -> int:
+def compare(session: Session, sides: Sides, asked: Asked) -> int:
     """Compare both sides, show what was found, and return the exit code."""
     if not sides.checkpoints():
         raise NotReadyError("nothing is loaded yet", where=sides.target.shown, advice="First: syncd load")
-    with session.console.busy("comparing"):
-        report = verify(sides, mode, sync=sync, rows=rows)
+    with session.console.progress("comparing") as progress:
+        report = verify(sides, asked, progress)
     session.console.show(verify_page(report))
-    return EXIT_DIFFERENT if report.differences else 0
+    return EXIT_DIFFERENT if report.found else 0

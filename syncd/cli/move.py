@@ -16,6 +16,7 @@ from syncd.engine.load import load
 from syncd.engine.persistence import persistently
 from syncd.engine.sides import Ownership, Sides
 from syncd.engine.verify import Asked
+from syncd.engine.verify import Asked
 from syncd.errors import RefusedError, RetryError, TargetError, UsageError
 from syncd.model import Applied, PassReport, Phase, TableReport
 
@@ -53,7 +54,7 @@ def load_command(
         return _dry_run(session)
     return persistently(
         lambda: session.sides(Ownership.BORROW, accept_new_source=accept_new_source),
-        lambda sides: compare(session, sides, "sample") if validate_only else _load(session, sides),
+        lambda sides: compare(session, sides, Asked("sample")) if validate_only else _load(session, sides),
     )
 
 

@@ -1,4 +1,4 @@
-"""The results of what only looks: status, verify, rejects."""
+"""The results of what only looks: status, rejects."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from syncd.console.page import Column, Page, Paragraph, Table
 from syncd.engine.status import StatusReport
-from syncd.model import Difference, Phase, Reject, TableStatus, TableVerdict, VerifyReport
+from syncd.model import LastVerify, Phase, Reject, TableStatus
 
 EXAMPLES = 3
 ON_A_TERMINAL = 50
@@ -25,11 +25,13 @@ def status_page(report: StatusReport) -> Page:
         Paragraph("source  {}", (report.source,)),
         Paragraph("target  {}", (report.target,)),
         Paragraph("syncd   {}", (at_work,)),
+        *_last_verify(report.last_verify),
     )
     document = {
         "source": report.source,
         "target": report.target,
         "owner": report.owner,
+        "last_verify": asdict(report.last_verify) if report.last_verify else None,
         "tables": [_status_document(t) for t in report.tables],
     }
     if not report.tables:
@@ -38,6 +40,13 @@ def status_page(report: StatusReport) -> Page:
     told = ", ".join(f"{phases[phase]} {word}" for phase, word in _PHASES.items() if phases[phase])
     tables = Paragraph("tables  {}: {}", (len(report.tables), told))
     return Page(document, (*head, tables, _status_table(report.tables), *_errors(report.tables)))
+
+
+def _last_verify(last: LastVerify | None) -> tuple[Paragraph, ...]:
+    if last is None:
+        return ()
+    told = (last.mode, f"{last.differences} differences" if last.differences else "no difference")
+    return (Paragraph("verify  {}: {}, {}", (*told, _moment(last.at)), "bold red" if last.differences else ""),)
 
 
 def _status_table(tables: Sequence[TableStatus]) -> Table:
@@ -82,58 +91,6 @@ def _status_document(table: TableStatus) -> dict[str, object]:
         "rejects": table.rejects,
         "error": table.error,
         "updated_at": table.updated_at,
-    }
-
-
-def verify_page(report: VerifyReport) -> Page:
-    """Whether both sides are equal."""
-    columns = (
-        Column("table"),
-        Column("source", number=True),
-        Column("target", number=True),
-        Column("rejected", number=True, alarm="yellow"),
-        Column("compared", number=True),
-        Column("differences", number=True, alarm="bold red"),
-    )
-    rows = tuple(
-        (t.table, t.source_rows, t.target_rows, t.rejected, t.compared, len(t.differences)) for t in report.tables
-    )
-    total = (
-        "total",
-        sum(t.source_rows for t in report.tables),
-        sum(t.target_rows for t in report.tables),
-        sum(t.rejected for t in report.tables),
-        sum(t.compared for t in report.tables),
-        len(report.differences),
-    )
-    count = len(report.differences)
-    if count:
-        end = Paragraph("{} differences, verified by {} in {} s", (count, report.mode, report.seconds), "bold red")
-    else:
-        end = Paragraph("no difference, verified by {} in {} s", (report.mode, report.seconds), "green")
-    document = {
-        "mode": report.mode,
-        "seconds": round(report.seconds, 3),
-        "tables": [_verdict_document(t) for t in report.tables],
-        "differences": [asdict(d) for d in report.differences],
-    }
-    listed = (_differences(report.differences),) if count else ()
-    return Page(document, (Table(columns, rows, total), *listed, end))
-
-
-def _differences(found: Sequence[Difference]) -> Table:
-    columns = (Column("table"), Column("difference"), Column("key"), Column("what"))
-    return Table(columns, tuple((d.table, d.kind, d.key, d.detail) for d in found), at_most=ON_A_TERMINAL)
-
-
-def _verdict_document(table: TableVerdict) -> dict[str, object]:
-    return {
-        "table": table.table,
-        "source_rows": table.source_rows,
-        "target_rows": table.target_rows,
-        "rejected": table.rejected,
-        "compared": table.compared,
-        "differences": len(table.differences),
     }
 
 

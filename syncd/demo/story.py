@@ -19,7 +19,7 @@ from syncd.demo.watcher import Ears, Watcher
 from syncd.engine.catchup import Catchup
 from syncd.engine.load import load
 from syncd.engine.sides import Ownership, opened
-from syncd.engine.verify import verify
+from syncd.engine.verify import Asked, verify
 from syncd.errors import StopError, SyncdError
 from syncd.model import VerifyReport
 from syncd.target.database import Target
@@ -186,12 +186,12 @@ def _compare(stage: _Stage) -> VerifyReport:
             brought = catchup.run().applied.written
         finally:
             catchup.close()
-        report = verify(sides, "sample", sync=False)
+        report = verify(sides, Asked("sample", sync=False))
     stage.stop.check()
     screen.step("last pass", f"{number(brought)} rows were left to bring")
     rows, compared = (sum(getattr(t, name) for t in report.tables) for name in ("source_rows", "compared"))
     counted = f"{len(report.tables)} tables, {number(rows)} rows counted, {number(compared)} compared on both sides"
-    found = len(report.differences)
+    found = report.found
     verdict = f"{number(found)} differences" if found else "no difference"
     screen.step("verify", f"{counted}: {verdict}", "bold red" if found else "bold green")
     for difference in report.differences[:10]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from syncd.config import Config
 from syncd.engine.sides import source_path
-from syncd.model import TableStatus
+from syncd.model import LastVerify, TableStatus
 from syncd.target.database import Target, connect
 from syncd.target.lock import Lock
 from syncd.target.state import State
@@ -18,6 +18,7 @@ class StatusReport:
     target: str
     owner: str
     tables: tuple[TableStatus, ...]
+    last_verify: LastVerify | None = None
 
 
 def read_status(config: Config, target: Target) -> StatusReport:
@@ -26,8 +27,13 @@ def read_status(config: Config, target: Target) -> StatusReport:
     connection = connect(target)
     try:
         state = State(name)
-        tables = state.tables(connection) if state.exists(connection) else ()
-        owner = "running" if Lock(connection, name).is_held() else "none"
-        return StatusReport(name, target.shown, owner, tables)
+        exists = state.exists(connection)
+        return StatusReport(
+            source=name,
+            target=target.shown,
+            owner="running" if Lock(connection, name).is_held() else "none",
+            tables=state.tables(connection) if exists else (),
+            last_verify=state.last_verify(connection) if exists else None,
+        )
     finally:
         connection.close()

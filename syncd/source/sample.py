@@ -1,6 +1,7 @@
-"""Random rows of a table, for comparing them with the target's."""
+"""Chosen rows of a table, for looking at them closely: random ones, and their values as SQLite holds them."""
 
 import random
+from collections.abc import Mapping, Sequence
 
 import apsw
 
@@ -8,6 +9,8 @@ from syncd.plan import TablePlan
 from syncd.quoting import identifier
 from syncd.source import ranges
 from syncd.source.database import query
+
+Values = tuple[str | bytes | int | float | None, ...]
 
 
 def keys(connection: apsw.Connection, plan: TablePlan, rows: int) -> list[str]:
@@ -33,3 +36,14 @@ def keys(connection: apsw.Connection, plan: TablePlan, rows: int) -> list[str]:
 def _shuffled(connection: apsw.Connection, plan: TablePlan, rows: int) -> list[str]:
     statement = f"SELECT {ranges.source_key(plan)} FROM {identifier(plan.source.name)} ORDER BY random() LIMIT {rows}"
     return [key for (key,) in query(connection, statement)]
+
+
+def values(connection: apsw.Connection, plan: TablePlan, keys: Sequence[str]) -> Mapping[str, Values]:
+    """What SQLite itself yields for the columns of these rows, unrendered, by source key; expressions are computed.
+
+    Ask for rows that were rendered: text that is no UTF-8 raises UnicodeDecodeError.
+    """
+    shown = ", ".join(column.expression for column in plan.columns)
+    rows = ranges.of_keys(plan, keys)
+    statement = f"SELECT {ranges.source_key(plan)}, {shown} FROM {identifier(plan.source.name)} WHERE {rows.where}"
+    return {key: tuple(found) for key, *found in query(connection, statement, rows.parameters)}

@@ -106,18 +106,23 @@ END
 def readable(plan: TablePlan, payload: bytes) -> tuple[bytes, list[Refusal]]:
     """The lines that are valid UTF-8, and refusals for the others."""
     good, refusals = [], []
-    for line in _lines(payload):
+    for line in lines(payload):
         try:
             line.decode()
         except UnicodeDecodeError as error:
             # The fields before the odd byte are read as they are; what stands behind it need not be.
             position = len(_fields(line[: error.start].decode())) - 1
-            key = _fields(line.decode(errors="replace"))[-2]
+            key = source_key(line)
             column = plan.columns[position].name
             refusals.append(Refusal(key, "encoding", "text that is not valid UTF-8", column, sqlstate="22021"))
         else:
             good.append(line)
     return b"\n".join(good), refusals
+
+
+def source_key(line: bytes) -> str:
+    """The source key of a keyed line."""
+    return _fields(line.decode(errors="replace"))[-2]
 
 
 def _fields(line: str) -> list[str]:
@@ -126,7 +131,7 @@ def _fields(line: str) -> list[str]:
     return next(csv.reader([line], quotechar="'"))
 
 
-def _lines(payload: bytes) -> Iterator[bytes]:
+def lines(payload: bytes) -> Iterator[bytes]:
     """The CSV lines of a payload: a line end within quotes belongs to a value."""
     pending: list[bytes] = []
     quotes = 0

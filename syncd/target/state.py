@@ -53,7 +53,7 @@ class State:
     def create(self, connection: Connection) -> None:
         """Create the schema `syncd` where it is missing."""
         with translated("schema syncd"):
-            there = connection.execute("SELECT to_regclass('syncd.event') IS NOT NULL").fetchall()[0][0]
+            there = connection.execute("SELECT to_regclass('syncd.beat') IS NOT NULL").fetchall()[0][0]
             if not there:
                 connection.execute(statement("schema"))
 

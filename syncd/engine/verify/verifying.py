@@ -1,0 +1,181 @@
+"""The order of a verify: a pass, the comparison, a second look, the repair, and the report.
+
+What is compared is one state of the source, read in the transaction of a pass that is applied before anything is
+compared: rows that are written meanwhile are no differences.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import apsw
+
+from syncd.engine.catchup import Catchup, Observer
+from syncd.engine.progress import Progress, Silent
+from syncd.engine.sides import Sides
+from syncd.engine.verify.findings import Findings
+from syncd.engine.verify.image import Camera
+from syncd.engine.verify.look import Look
+from syncd.engine.verify.scan import scan
+from syncd.engine.verify.settle import Settling
+from syncd.errors import StopError, UsageError
+from syncd.log import event
+from syncd.model import Difference, TableVerdict, VerifyReport
+from syncd.plan import Plan, TablePlan
+from syncd.source import catalog as source_catalog
+from syncd.source import sample
+from syncd.target import catalog as target_catalog
+from syncd.target import reject
+from syncd.target.database import Connection, transaction
+from syncd.target.state import VERIFIED
+
+SAMPLE_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a verify: see `verify`."""
+
+    mode: str
+    sync: bool = True
+    rows: int = SAMPLE_ROWS
+    paranoid: bool = False
+    repair: bool = False
+
+    def check(self) -> None:
+        """Raise UsageError for what does not go together."""
+        if self.paranoid and self.mode != "full":
+            raise UsageError("--paranoid needs --mode full")
+        if self.repair and not self.sync:
+            raise UsageError("--repair and --no-sync exclude each other: a repair is a pass")
+        if self.repair and self.mode == "counts":
+            raise UsageError("--repair needs --mode sample or full: counting finds no row")
+
+
+def verify(sides: Sides, asked: Asked, progress: Progress | None = None) -> VerifyReport:
+    """Compare both sides. `mode` is counts, sample or full; `rows` how many of each table are sampled.
+
+    `sync = False` compares without a pass before it: what the source has and the target has not yet are differences.
+    `paranoid` holds every value against a second opinion, which a sample always has. `repair` reads what differs
+    again from the source.
+    """
+    asked.check()
+    began = time.monotonic()
+    catchup = Catchup(sides)
+    try:
+        verdicts = _Verify(sides, asked, catchup, progress or Silent()).run()
+    finally:
+        catchup.close()
+    report = VerifyReport(asked.mode, verdicts, time.monotonic() - began)
+    _tell(sides, report)
+    return report
+
+
+@dataclass
+class _Verify:
+    """One verify at work."""
+
+    sides: Sides
+    asked: Asked
+    catchup: Catchup
+    progress: Progress
+    tables: tuple[TablePlan, ...] = ()
+    absent: tuple[TablePlan, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> tuple[TableVerdict, ...]:
+        found = self._compare_all() if self.asked.mode == "full" else self._compare_some()
+        if self.asked.sync:
+            settling = Settling(self.sides, self.catchup, self._sweep)
+            settling.settle(found)
+            if self.asked.repair:
+                settling.repair(found)
+        orphans = _orphans(self.catchup.connection, self.sides.schema)
+        for one in found.values():
+            one.further += orphans.get(one.plan.target, [])
+        return (*(one.verdict() for one in found.values()), *map(self._not_loaded, self.absent))
+
+    def _sweep(self) -> None:
+        """Bring what no mark shows."""
+
+    def _observe(self, observer: Observer) -> None:
+        """Call it at the end of a pass's reading, or without a pass in a transaction of the source."""
+        there = self.sides.look_at_target()
+
+        def observe(connection: apsw.Connection, plan: Plan) -> None:
+            self.tables = tuple(table for table in plan.tables if table.target in there.tables)
+            self.absent = tuple(table for table in plan.tables if table.target not in there.tables)
+            for table in plan.tables:
+                self.counts[table.name] = source_catalog.row_count(connection, table.name, table.where)
+            observer(connection, plan)
+
+        if self.asked.sync:
+            self._sweep()
+            self.catchup.run(observe=observe)
+        else:
+            with self.sides.source.transaction() as connection:
+                observe(connection, self.sides.plan(connection, there))
+
+    def _rejected(self) -> Mapping[str, frozenset[str]]:
+        found = reject.keys(self.catchup.connection, self.sides.state.source_name)
+        return {table: frozenset(keys) for table, keys in found.items()}
+
+    def _compare_all(self) -> dict[str, Findings]:
+        camera = Camera(self.sides)
+        self._observe(camera.take)
+        with camera.taken() as image:
+            if self.asked.paranoid and not image.private:
+                raise StopError(
+                    "--paranoid needs room for a private copy of the source",
+                    where=str(self.sides.state_dir),
+                    advice="Free some space, or set [sync] state_dir to a disk with more",
+                )
+            return scan(self.sides, image, self.tables, self._rejected(), self.progress, paranoid=self.asked.paranoid)
+
+    def _compare_some(self) -> dict[str, Findings]:
+        rows = self.asked.rows if self.asked.mode == "sample" else 0
+        look = Look(lambda connection, plan: sample.keys(connection, plan, rows) if rows else [], independent=True)
+        self._observe(look.take)
+        rejected = self._rejected()
+        found = {
+            plan.name: Findings(plan, self.counts[plan.name], rejected.get(plan.name, frozenset()))
+            for plan in self.tables
+        }
+        connection = self.catchup.connection
+        for name, looked in look.compare(connection, self.sides.schema, found, self.sides.target.timezone).items():
+            found[name].refuse(looked.refused)
+            found[name].add(looked.compared, looked.compared, looked.unequal)
+            found[name].values |= {key: list(pairs) for key, pairs in looked.values.items()}
+        for one in found.values():
+            one.target_rows = target_catalog.row_count(connection, self.sides.schema, one.plan.target)
+            one.check_counts()
+        return found
+
+    def _not_loaded(self, plan: TablePlan) -> TableVerdict:
+        said = Difference(plan.name, "not loaded", "", f"the target has no table {plan.target}")
+        return TableVerdict(plan.name, self.counts[plan.name], 0, 0, 0, differences=(said,))
+
+
+def _orphans(connection: Connection, schema: str) -> dict[str, list[Difference]]:
+    """Rows of the target that violate one of its foreign keys, by table."""
+    found: dict[str, list[Difference]] = {}
+    for key in target_catalog.foreign_keys(connection, schema):
+        if count := target_catalog.orphan_count(connection, schema, key):
+            detail = f"{count} rows have no parent in {key.parent}"
+            found.setdefault(key.table, []).append(Difference(key.table, "foreign key", key.name, detail))
+    return found
+
+
+def _tell(sides: Sides, report: VerifyReport) -> None:
+    """Log the result, and keep it in `syncd.event` for those who ask for the status."""
+    level = "WARNING" if report.found else "INFO"
+    seconds = round(report.seconds, 3)
+    said = f"verified by {report.mode}: {report.found} differences"
+    event(level, VERIFIED, said, mode=report.mode, differences=report.found, seconds=seconds)
+    told = json.dumps({"mode": report.mode, "differences": report.found, "seconds": seconds})
+    with transaction(sides.control):
+        sides.state.record(sides.control, level, VERIFIED, detail=told)
+        for table in report.tables:
+            if table.repaired:
+                sides.state.record(sides.control, "WARNING", "repaired", table.table, f"{table.repaired} rows")

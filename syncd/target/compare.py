@@ -1,0 +1,213 @@
+"""Comparing: rows of the source land in a temporary table, and PostgreSQL compares them with the target by bytes."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from syncd.plan import TablePlan
+from syncd.target import one_by_one
+from syncd.target.database import Connection, PostgresError, is_row_fault, savepoint, transaction
+from syncd.target.sql import statement
+
+SOURCE_KEY = "_syncd_source_key"
+TARGET_KEY = "_syncd_target_key"
+LONGEST_SHOWN = 200
+"""Characters of a value that is shown as an example."""
+_FIELD = "'''' || replace(t.{0}::text, '''', '''''') || ''''"
+"""A column of the target as a field of CSV, quoted as the source renders one."""
+_CSV = "FORMAT csv, QUOTE '''', NULL 'NULL'"
+_SETTINGS = (
+    # Connections wait for each other for longer than a connection may usually stand in a transaction.
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+    "SET LOCAL jit = off",
+    # Each staged row is looked up in the key: joins of the other kinds read the whole target for every range.
+    "SET LOCAL enable_hashjoin = off",
+    "SET LOCAL enable_mergejoin = off",
+)
+
+
+@dataclass(frozen=True)
+class Unequal:
+    """A staged row that the target lacks (`missing`) or holds differently in `columns`.
+
+    `digest` names what was staged: the same digest later means that the source's row is still the same.
+    """
+
+    source_key: str
+    missing: bool
+    columns: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Filled:
+    """How many rows were staged, and why others were not, by source key."""
+
+    rows: int
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def __add__(self, other: "Filled") -> "Filled":
+        return Filled(self.rows + other.rows, {**self.refused, **other.refused})
+
+
+@contextmanager
+def frozen(connection: Connection, snapshot: str = "") -> Iterator[str]:
+    """A transaction that sees one state of the target: its own, or that of another one's `snapshot`, which it yields.
+
+    https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION
+    """
+    with transaction(connection):
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        if snapshot:
+            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+        for setting in _SETTINGS:
+            connection.execute(setting)
+        yield snapshot or str(connection.execute("SELECT pg_export_snapshot()").fetchall()[0][0])
+
+
+class Comparison:
+    """Keyed lines of one table beside the target, within the caller's transaction.
+
+    A plan with the key's columns alone compares keys.
+    """
+
+    def __init__(self, connection: Connection, schema: str, plan: TablePlan, name: str = "syncd_compared") -> None:
+        self.plan = plan
+        self._connection = connection
+        self._stage = sql.Identifier("pg_temp", name)
+        columns = [column.name for column in plan.columns]
+        target = sql.Identifier(schema, plan.target)
+        self._names = {
+            "source_key": sql.Identifier(SOURCE_KEY),
+            "first": sql.Identifier(plan.key[0]),
+            "stage": self._stage,
+            "target": target,
+            "same": _joined(" AND ", "t.{0} = s.{0}", plan.key),
+            "held": _joined(", ", "t.{0}", columns),
+            "staged": _joined(", ", "s.{0}", columns),
+        }
+        self._columns = columns
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._stage))
+        connection.execute(
+            sql.SQL(
+                "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, NULL::text AS {}, NULL::text AS {} FROM {}"
+                " WITH NO DATA"
+            ).format(
+                self._stage,
+                _joined(", ", "{0}", columns),
+                sql.Identifier(SOURCE_KEY),
+                sql.Identifier(TARGET_KEY),
+                target,
+            )
+        )
+        self._fill = sql.SQL("COPY {} FROM STDIN ({})").format(self._stage, sql.SQL(_CSV))
+
+    def fill(self, payload: bytes, rows: int, rejected: frozenset[str] = frozenset()) -> Filled:
+        """Stage so many keyed lines; where one does not fit, lines of `rejected` rows are left out, others named."""
+        try:
+            self._copy(payload)
+        except PostgresError as error:
+            if not is_row_fault(error):
+                raise
+            known = [line for line in one_by_one.lines(payload) if one_by_one.source_key(line) not in rejected]
+            return self._fill_halves(known)
+        return Filled(rows)
+
+    def _fill_halves(self, lines: Sequence[bytes]) -> Filled:
+        if not lines:
+            return Filled(0)
+        try:
+            self._copy(b"\n".join(lines))
+            return Filled(len(lines))
+        except PostgresError as error:
+            if not is_row_fault(error):
+                raise
+            if len(lines) == 1:
+                return Filled(
+                    0, {one_by_one.source_key(lines[0]): f"cannot land: {error.diag.message_primary or error}"}
+                )
+        half = len(lines) // 2
+        return self._fill_halves(lines[:half]) + self._fill_halves(lines[half:])
+
+    def _copy(self, payload: bytes) -> None:
+        with savepoint(self._connection), self._connection.cursor() as cursor, cursor.copy(self._fill) as copy:
+            copy.write(payload)
+            copy.write(b"\n")
+
+    def drop(self, source_keys: Iterable[str]) -> frozenset[str]:
+        """Take these rows off the stage; returns those that were on it."""
+        query = sql.SQL("DELETE FROM {stage} s WHERE s.{source_key} = ANY({keys}) RETURNING s.{source_key}")
+        keys = sql.Literal(list(source_keys))
+        return frozenset(key for (key,) in self._connection.execute(query.format(**self._names, keys=keys)))
+
+    def count(self) -> int:
+        """How many rows are staged."""
+        return int(self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(self._stage)).fetchall()[0][0])
+
+    def unequal(self) -> list[Unequal]:
+        """The staged rows that the target lacks or holds differently."""
+        differs = "CASE WHEN ROW(t.{0})::record *<> ROW(s.{0})::record THEN {1} END"
+        columns = sql.SQL(", ").join(
+            sql.SQL(differs).format(sql.Identifier(name), sql.Literal(name)) for name in self._columns
+        )
+        rows = self._connection.execute(self._statement("differing", columns=columns)).fetchall()
+        return [Unequal(key, missing, tuple(names), digest) for key, missing, names, digest in rows]
+
+    def values(self, source_keys: Iterable[str]) -> dict[str, list[tuple[str, str | None, str | None]]]:
+        """Column, staged value and held value of each difference in these rows, as text, by source key."""
+        pair = "({1}, s.{0}::text, t.{0}::text, ROW(t.{0})::record *<> ROW(s.{0})::record)"
+        pairs = sql.SQL(", ").join(
+            sql.SQL(pair).format(sql.Identifier(name), sql.Literal(name)) for name in self._columns
+        )
+        found: dict[str, list[tuple[str, str | None, str | None]]] = {}
+        # Not by parameters: beside them psycopg would take a `%` in a column's name for a placeholder.
+        limits = {"keys": sql.Literal(list(source_keys)), "longest": sql.Literal(LONGEST_SHOWN)}
+        query = self._statement("differing_values", pairs=pairs, **limits)
+        for key, name, staged, held in self._connection.execute(query):
+            found.setdefault(key, []).append((name, staged, held))
+        return found
+
+    def held(self) -> Iterator[tuple[str, tuple[str | None, ...]]]:
+        """Source key and values of the target, as PostgreSQL prints them, of every staged row that is equal to it."""
+        query = self._statement("held_as_text", texts=_joined(", ", "t.{0}::text", self._columns))
+        with self._connection.cursor() as cursor, cursor.copy(query) as copy:
+            for key, *values in copy.rows():
+                yield key, tuple(values)
+
+    def unstaged(self, among: Iterable[str] | None = None) -> Iterator[str]:
+        """The keys of the target's rows that are not staged, as CSV lines; `among` limits them to such lines."""
+        self._connection.execute("SET LOCAL enable_hashjoin = on")
+        self._connection.execute("SET LOCAL enable_mergejoin = on")
+        limit: sql.Composable = sql.SQL("")
+        if among is not None:
+            wanted = sql.Identifier("pg_temp", "syncd_wanted")
+            self._make_wanted(wanted, among)
+            same = _joined(" AND ", "t.{0} = w.{0}", self.plan.key)
+            limit = sql.SQL("EXISTS (SELECT FROM {} w WHERE {}) AND").format(wanted, same)
+        query = self._statement("extra", fields=_joined(", ", _FIELD, self.plan.key), among=limit)
+        with self._connection.cursor(name="syncd_extra") as cursor:
+            for (line,) in cursor.execute(query):
+                yield line
+
+    def _make_wanted(self, name: sql.Identifier, lines: Iterable[str]) -> None:
+        key = _joined(", ", "{0}", self.plan.key)
+        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
+        make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
+        self._connection.execute(make.format(name, key, self._names["target"]))
+        query = sql.SQL("COPY {} FROM STDIN ({})").format(name, sql.SQL(_CSV))
+        with self._connection.cursor() as cursor, cursor.copy(query) as copy:
+            for line in lines:
+                copy.write(f"{line}\n")
+
+    def empty(self) -> None:
+        """Make room for other rows. A table that this transaction made is truncated in place, its space is free."""
+        self._connection.execute(sql.SQL("TRUNCATE {}").format(self._stage))
+
+    def _statement(self, name: str, **further: sql.Composable) -> sql.Composed:
+        return sql.SQL(statement(name)).format(**self._names, **further)
+
+
+def _joined(separator: str, template: str, names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(separator).join(sql.SQL(template).format(sql.Identifier(name)) for name in names)

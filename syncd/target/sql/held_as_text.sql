@@ -1,0 +1,3 @@
+COPY (SELECT s.{source_key}, {texts}
+        FROM {stage} s JOIN {target} t ON {same}
+       WHERE ROW({held})::record *= ROW({staged})::record) TO STDOUT
