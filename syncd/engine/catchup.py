@@ -8,6 +8,7 @@ from types import MappingProxyType
 import apsw
 
 from syncd.engine.again import ReadAgain
+from syncd.engine.pace import Pace
 from syncd.engine.reading import Readers, TableReading
 from syncd.engine.sides import Sides, TargetSide
 from syncd.engine.spool import Spool
@@ -33,15 +34,17 @@ Observer = Callable[[apsw.Connection, Plan], None]
 class Catchup:
     """Passes over one source. Make a new one after a RetryError or StopError: what it remembers may be stale."""
 
-    def __init__(self, sides: Sides) -> None:
+    def __init__(self, sides: Sides, pace: Pace | None = None) -> None:
         self._sides = sides
+        self._pace = pace or Pace()
         self.connection: Connection = sides.connect()
-        self._writer = Writer(sides, self.connection)
+        self._writer = Writer(sides, self.connection, self._pace)
         self._readers: Readers | None = None
         self._schema_version = -1
         self._seen: int | None = None
         self._has_rejects = True
         self._left_out = False
+        self._held: frozenset[str] = frozenset()
 
     def close(self) -> None:
         self.connection.close()
@@ -124,13 +127,16 @@ class Catchup:
                 rejects = self._rejects()
                 wanted = self._wanted(again, rejects, thorough=thorough)
                 seen, readings = self._read(wanted, images, spool, thorough=thorough, observe=observe)
+                read = time.monotonic()
                 reports = self._writer.write(readings, spool, rejects, stopping, self._applied) if readings else ()
         finally:
             spool.close()
         self._has_rejects = bool(rejects) or any(report.applied.rejected for report in reports)
         self._seen = None if stopping() else seen
-        self._left_out = not thorough
-        return PassReport(reports, time.monotonic() - began)
+        self._held |= frozenset(name for name in self.known if self._pace.is_paused(name))
+        self._left_out = not thorough or bool(self._held)
+        stopped = frozenset(name for name, known in self.known.items() if known.phase is Phase.STOPPED)
+        return PassReport(reports, time.monotonic() - began, read - began, self._held | stopped)
 
     def _read(
         self,
@@ -147,13 +153,23 @@ class Catchup:
                 if readers := self._current_readers(connection, there):
                     self._confirm_loaded()
                     seen = int(connection.pragma("data_version"))
-                    readings = readers.read(self._active(), again, spool, thorough=thorough, images=images)
+                    self._held = self._holding(readers.plan)
+                    active = {name: known for name, known in self._active().items() if name not in self._held}
+                    readings = readers.read(active, again, spool, thorough=thorough, images=images)
                     if observe:
                         observe(connection, readers.plan)
                     break
             there = self._sides.look_at_target()
         self._stop_lost(readers.plan)
         return seen, readings
+
+    def _holding(self, plan: Plan) -> frozenset[str]:
+        """The tables that somebody holds back now, and those below them: their rows may need parents that wait."""
+        held: set[str] = set()
+        for table in plan.tables:
+            if not self._pace.is_free and (self._pace.holds(table.name) or held.intersection(table.parents)):
+                held.add(table.name)
+        return frozenset(held)
 
     def _rejects(self) -> Rejects:
         if not self._has_rejects:

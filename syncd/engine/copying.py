@@ -9,8 +9,7 @@ from pathlib import Path
 from syncd.config import OnConflict
 from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides
-from syncd.errors import ConflictError, RetryError, TableError, TooManyRejectsError
-from syncd.log import event
+from syncd.errors import ConflictError, TableError, TooManyRejectsError
 from syncd.model import Applied, Batch, Range, Refusal, TableReport
 from syncd.plan import TablePlan
 from syncd.source.database import Database, translated
@@ -55,10 +54,10 @@ class TableLoad:
         """A worker takes up the first part."""
         self.began = self.began or time.monotonic()
 
-    def add(self, applied: Applied) -> None:
+    def add(self, applied: Applied, read_seconds: float, write_seconds: float) -> None:
         with self._lock:
             self.applied += applied
-        self.progress.advanced(self.plan.name, applied.read)
+        self.progress.brought(self.plan.name, applied, read_seconds, write_seconds)
 
     def stop(self, error: TableError) -> None:
         self.error = self.error or error
@@ -122,29 +121,27 @@ class Worker:
 
     def _copy_next(self, load: TableLoad, part: Part, stopping: Callable[[], bool]) -> Range | None:
         """Copy one batch, tried again while the fault passes; returns what is left of the part, None at its end."""
-        for attempt in retrying(RETRY_SECONDS, self._report_retry, stopping):
+        for attempt in retrying(RETRY_SECONDS, load.progress.retried, stopping):
             with attempt:
                 if self.connection.closed or self.connection.broken:
                     self._connect()
                 return self._copy_batch(load, part)
         return None
 
-    def _report_retry(self, error: RetryError) -> None:
-        event("WARNING", "retry", str(error))
-
     def _copy_batch(self, load: TableLoad, part: Part) -> Range | None:
+        began = time.monotonic()
         batch = self._render(load.plan, part.rows, keyed=not load.straight)
         if batch is None:
             return None
         keyed = batch if batch.keyed else None
         try:
-            return self._write(load, part, batch)
+            return self._write(load, part, batch, time.monotonic() - began)
         except PostgresError as error:
             if keyed is not None or not is_row_fault(error):
                 raise _table_error(load.plan, error) from None
         # A row of the batch does not fit: read it again with the keys that tell which.
         batch = self._render(load.plan, part.rows, keyed=True, at_most=batch.read)
-        return self._write(load, part, batch) if batch else None
+        return self._write(load, part, batch, time.monotonic() - began) if batch else None
 
     def _render(self, plan: TablePlan, rows: Range, *, keyed: bool, at_most: int | None = None) -> Batch | None:
         if plan.name not in self._renderers:
@@ -156,13 +153,13 @@ class Worker:
         with self._source.transaction():
             return renderer.next(rows, keyed=keyed, at_most=at_most)
 
-    def _write(self, load: TableLoad, part: Part, batch: Batch) -> Range:
+    def _write(self, load: TableLoad, part: Part, batch: Batch, read_seconds: float) -> Range:
         """Commit a batch with its checkpoint, and return what is left of the part.
 
         The checkpoint decides where that begins: it is ahead of us after a COMMIT whose answer was lost, and behind us
         after a crash of the server, which may lose commits that it has confirmed.
         """
-        plan, state = load.plan, self._sides.state
+        plan, state, began = load.plan, self._sides.state, time.monotonic()
         if batch.keyed:
             self._stage.prepare(plan)
         with transaction(self.connection, durable=False):
@@ -175,7 +172,8 @@ class Worker:
             applied, refusals = self._bring(load, batch)
             self._keep(plan, refusals)
             state.advance(self.connection, plan.name, part.number, batch.last, batch.read - len(refusals))
-        load.add(replace(applied, read=batch.read, rejected=len(refusals)))
+        applied = replace(applied, read=batch.read, rejected=len(refusals), size=len(batch.payload))
+        load.add(applied, read_seconds, time.monotonic() - began)
         return replace(part.rows, after=batch.last)
 
     def _bring(self, load: TableLoad, batch: Batch) -> tuple[Applied, tuple[Refusal, ...]]:

@@ -2,6 +2,10 @@
 
 from typing import Protocol
 
+from syncd.errors import RetryError
+from syncd.log import event
+from syncd.model import Applied
+
 
 class Progress(Protocol):
     """Told by several threads at once."""
@@ -12,6 +16,14 @@ class Progress(Protocol):
     def advanced(self, table: str, rows: int) -> None:
         """So many more rows of the table are done."""
 
+    def brought(self, table: str, applied: Applied, read_seconds: float, write_seconds: float) -> None:  # noqa: ARG002
+        """A batch of the table was committed; so long it took to render, and to write."""
+        self.advanced(table, applied.read)
+
+    def retried(self, error: RetryError) -> None:
+        """A batch failed for a reason that passes, and is tried again."""
+        event("WARNING", "retry", str(error))
+
     def table_finished(self, table: str) -> None:
         """The table is done, or stopped."""
 
@@ -19,7 +31,7 @@ class Progress(Protocol):
         """Something that the user wants to know while it happens."""
 
 
-class Silent:
+class Silent(Progress):
     """Tells nothing."""
 
     def table_started(self, table: str, rows: int) -> None: ...

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from syncd.engine.copying import too_many
+from syncd.engine.pace import Pace
 from syncd.engine.reading import TableReading
 from syncd.engine.sides import Sides
 from syncd.engine.spool import Spool
@@ -35,12 +36,13 @@ class _Outcome:
 class Writer:
     """Applies readings. `known` are the checkpoints as they were committed last, `round` that of touched keys."""
 
-    def __init__(self, sides: Sides, connection: Connection) -> None:
+    def __init__(self, sides: Sides, connection: Connection, pace: Pace) -> None:
         self._sides = sides
         self._connection = connection
         self.stage = Stage(connection, sides.schema)
         self.known: dict[str, Checkpoint] = {}
         self.round = 0
+        self.pace = pace
 
     def write(
         self,
@@ -82,7 +84,7 @@ class Writer:
     ) -> tuple[TableReport, ...]:
         for reading in readings:
             self.stage.prepare(reading.plan)
-        if pass_.spool.is_large:
+        if pass_.spool.is_large or any(self.pace.limits(reading.plan.name) for reading in readings):
             return self._write_in_batches(readings, pass_, stopping)
         try:
             outcomes = self._write_at_once(readings, pass_, strict=False)
@@ -126,18 +128,23 @@ class Writer:
         """Each batch in a transaction of its own, still parents first; deletes that wait for children at the end.
 
         A table's mark moves with its last batch: until then the pass may be made again, and changes nothing that is
-        there already.
+        there already. So it ends here for a table that somebody pauses.
         """
         reports: list[TableReport] = []
         for reading in readings:
-            began, applied, refused = time.monotonic(), Applied(), frozenset[str]()
+            began, applied, refused, error = time.monotonic(), Applied(), frozenset[str](), ""
             for piece in self._pieces(reading):
+                self.pace.wait(reading.plan.name)
                 if stopping():
                     return tuple(reports)
+                if self.pace.is_paused(reading.plan.name):
+                    break
                 (outcome,) = self._write_at_once((replace(piece, again=piece.again - refused),), pass_, strict=True)
                 applied += outcome.report.applied
                 refused |= outcome.refused
-            reports.append(replace(outcome.report, applied=applied, seconds=time.monotonic() - began))
+                error = outcome.report.error
+                self.pace.spend(reading.plan.name, outcome.report.applied.written)
+            reports.append(TableReport(reading.plan.name, applied, time.monotonic() - began, error))
         late = [reading for reading in readings if self.stage.is_referenced(reading.plan) and reading.vanished]
         deletes = tuple(
             TableReading(r.plan, self.known[r.plan.name].mark, vanished=r.vanished, kept=r.kept) for r in late
@@ -192,7 +199,7 @@ class Writer:
         for held in reading.batches:
             land = self.stage.land if strict or reading.again else self.stage.land_all
             landed = land(plan, spool.payload(held), touch=self._touch(settled=held.settled))
-            applied += replace(landed.applied, read=held.read)
+            applied += replace(landed.applied, read=held.read, size=held.length)
             refusals += [*held.refusals, *landed.refusals]
         applied += Applied(rejected=len(refusals))
         refused = frozenset(refusal.source_key for refusal in refusals)

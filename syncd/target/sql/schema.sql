@@ -57,3 +57,19 @@ CREATE TABLE IF NOT EXISTS syncd.event (
     table_name text NOT NULL DEFAULT '',
     detail text NOT NULL DEFAULT ''
 );
+
+CREATE TABLE IF NOT EXISTS syncd.control (
+    source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,
+    table_name text NOT NULL DEFAULT '',
+    paused boolean NOT NULL DEFAULT false,
+    rows_per_second bigint CHECK (rows_per_second > 0),
+    who text NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (source_name, table_name)
+);
+
+CREATE TABLE IF NOT EXISTS syncd.beat (
+    source_name text PRIMARY KEY REFERENCES syncd.source ON DELETE CASCADE,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    report jsonb NOT NULL
+);
