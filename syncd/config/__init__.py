@@ -2,8 +2,12 @@
 
 from syncd.config.reading import load
 from syncd.config.sections import (
+    AggregateConfig,
+    BenchmarkConfig,
     Config,
     Expression,
+    HypertableConfig,
+    IndexConfig,
     LogConfig,
     SourceConfig,
     SyncConfig,
@@ -15,9 +19,13 @@ from syncd.config.sections import (
 from syncd.config.values import ForeignKeys, NameStyle, OnConflict, WatermarkKind
 
 __all__ = [
+    "AggregateConfig",
+    "BenchmarkConfig",
     "Config",
     "Expression",
     "ForeignKeys",
+    "HypertableConfig",
+    "IndexConfig",
     "LogConfig",
     "NameStyle",
     "OnConflict",

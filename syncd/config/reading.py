@@ -5,7 +5,7 @@ No message holds a DSN or another URL: they may carry a password.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -15,8 +15,12 @@ from pydantic.fields import FieldInfo
 
 from syncd import ini
 from syncd.config.sections import (
+    AggregateConfig,
+    BenchmarkConfig,
     Config,
     Expression,
+    HypertableConfig,
+    IndexConfig,
     LogConfig,
     Section,
     SourceConfig,
@@ -34,8 +38,21 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "target": TargetConfig,
     "sync": SyncConfig,
     "table:NAME": TableConfig,
+    "hypertable:NAME": HypertableConfig,
+    "aggregate:NAME": AggregateConfig,
+    "index:NAME": IndexConfig,
+    "benchmark:NAME": BenchmarkConfig,
     "log": LogConfig,
 }
+_FAMILIES = {
+    "table": "tables",
+    "hypertable": "hypertables",
+    "aggregate": "aggregates",
+    "index": "indexes",
+    "benchmark": "benchmarks",
+}
+"""The field of `Config` that holds the sections of a kind, one for each name."""
+_KINDS = {field: kind for kind, field in _FAMILIES.items()}
 _VARIABLES = {
     "SYNCD_SOURCE": ("source", "path"),
     "SYNCD_TARGET": ("target", "dsn"),
@@ -109,7 +126,8 @@ class _Given:
 
 def _fields(section: str) -> Mapping[str, FieldInfo]:
     """Give a section's fields by the keys that stand for them; none for an unknown section."""
-    model = _SECTIONS.get(re.sub("^table:.+", "table:NAME", section))
+    kind, colon, name = section.partition(":")
+    model = _SECTIONS.get(f"{kind}:NAME" if colon and name else section)
     return {str(field.validation_alias or name): field for name, field in model.model_fields.items()} if model else {}
 
 
@@ -122,22 +140,26 @@ def _known_as(key: str, fields: Mapping[str, FieldInfo]) -> tuple[str, str]:
 
 def _accepted(given: Mapping[_Address, _Given], faults: list[Fault]) -> dict[str, Any]:
     """Give the values of known keys, nested as in `Config`."""
-    values: dict[str, Any] = {"tables": {}}
+    values: dict[str, Any] = {}
     for (section, key), value in given.items():
         fields = _fields(section)
-        kind, _, table = section.partition(":")
+        kind, _, name = section.partition(":")
         known, named = _known_as(key, fields)
         if key and not section:
             faults.append(value.fault("stands before the first [section]"))
         elif section and not fields and not (key and value.line):
-            faults.append(value.fault("unknown section" + meant(section, [*_SECTIONS, f"table:{table or 'NAME'}"])))
+            faults.append(value.fault("unknown section" + meant(section, _spellings(name))))
         elif key and fields and known not in fields:
             faults.append(value.fault("unknown key" + meant(key, fields)))
+        elif name and fields and not key:
+            values.setdefault(_FAMILIES[kind], {}).setdefault(name, {})
         elif known in fields and not value.text and not value.line:
             faults.append(value.fault("is empty"))
         elif known in fields and value.text:
             try:
-                place = values["tables"].setdefault(table, {}) if table else values.setdefault(kind, {})
+                place = (
+                    values.setdefault(_FAMILIES[kind], {}).setdefault(name, {}) if name else values.setdefault(kind, {})
+                )
                 wanted = _wanted(value, fields[known])
                 place.update({key: wanted} if not named else {known: place.get(known, {}) | {named: wanted}})
             except ValueError as error:
@@ -146,6 +168,13 @@ def _accepted(given: Mapping[_Address, _Given], faults: list[Fault]) -> dict[str
     if interval and interval.text and cron and cron.text:
         faults.append(cron.fault(f"interval is given too, at {interval.origin}; keep one of them"))
     return values
+
+
+def _spellings(name: str) -> list[str]:
+    """The sections that there are, those of a family with this name."""
+    return [section.replace(":NAME", f":{name or 'NAME'}") for section in _SECTIONS] + [
+        s for s in _SECTIONS if ":" in s
+    ]
 
 
 def _wanted(value: _Given, field: FieldInfo) -> str | Path | Expression:
@@ -166,8 +195,11 @@ def _wanted(value: _Given, field: FieldInfo) -> str | Path | Expression:
 def _refusal(given: Mapping[_Address, _Given], details: Mapping[str, Any]) -> Fault:
     """Say in plain words what pydantic found wrong with a value, and where the value comes from."""
     section, key, *deeper = map(str, details["loc"])
-    if section == "tables":
-        section, key = f"table:{key}", re.sub("NAME$", lambda _: deeper[1], deeper[0])
+    if section in _KINDS:
+        section, key = f"{_KINDS[section]}:{key}", re.sub("NAME$", lambda _: deeper[1], deeper[0])
+    if details["type"] == "missing":
+        header = next(value for (of, _), value in given.items() if of == section)
+        return replace(header, address=(section, key)).fault("is not given")
     value = given[section, key]
     context = details.get("ctx", {})
     match details["type"]:

@@ -12,10 +12,12 @@ from syncd.config.values import (
     BatchRows,
     Duration,
     ForeignKeys,
+    Interval,
     Level,
     Names,
     NameStyle,
     OnConflict,
+    Ordered,
     Ratio,
     Sweep,
     WatermarkKind,
@@ -137,6 +139,42 @@ class TableConfig(Section):
     checks: Mapping[str, Expression] = Field(default={}, validation_alias="check.NAME")
 
 
+class HypertableConfig(Section):
+    """What one table of the target becomes in TimescaleDB; None and () mean: proposed from the rows, or none.
+
+    `epoch` tells how an integer time column counts since 1970. Chunks older than `compress_after` are compressed, those
+    older than `retain` dropped, which waits for promotion.
+    """
+
+    time_column: str
+    chunk_interval: Interval | None = None
+    epoch: Literal["s", "ms", "us"] | None = None
+    segment_by: Names = ()
+    order_by: Ordered = ()
+    compress_after: Interval | None = None
+    retain: Interval | None = None
+
+
+class AggregateConfig(Section):
+    """A continuous aggregate: its query, and how often it is refreshed."""
+
+    query: Expression
+    refresh: Interval = "1 day"
+
+
+class IndexConfig(Section):
+    """An index of a table of the target."""
+
+    table: str
+    columns: Ordered
+
+
+class BenchmarkConfig(Section):
+    """A query to be timed."""
+
+    query: Expression
+
+
 class LogConfig(Section):
     """What is logged and how."""
 
@@ -145,12 +183,16 @@ class LogConfig(Section):
 
 
 class Config(Section):
-    """All settings. `tables` is keyed by the source table's name as the file spells it."""
+    """All settings; `tables` is keyed by the names of the source's tables, `hypertables` by the target's."""
 
     source: SourceConfig = SourceConfig()
     target: TargetConfig = TargetConfig()
     sync: SyncConfig = SyncConfig()
     tables: Mapping[str, TableConfig] = {}
+    hypertables: Mapping[str, HypertableConfig] = {}
+    aggregates: Mapping[str, AggregateConfig] = {}
+    indexes: Mapping[str, IndexConfig] = {}
+    benchmarks: Mapping[str, BenchmarkConfig] = {}
     log: LogConfig = LogConfig()
 
     def table(self, name: str) -> TableConfig:

@@ -121,6 +121,29 @@ class RowCheck:
 
 
 @dataclass(frozen=True)
+class HypertablePlan:
+    """What a table becomes in TimescaleDB; intervals are PostgreSQL's text, None and () are yet to be proposed.
+
+    `epoch` is how an integer time column counts: s, ms, us. `identity` are the target's columns that name a source row,
+    where the key is wider than they are: a row whose time changes would be left behind under its old time.
+    """
+
+    time_column: str
+    time_type: str
+    chunk_interval: str | None = None
+    epoch: str | None = None
+    segment_by: tuple[str, ...] = ()
+    order_by: tuple[tuple[str, bool], ...] = ()
+    compress_after: str | None = None
+    retain: str | None = None
+    identity: tuple[str, ...] = ()
+
+    @property
+    def is_integer(self) -> bool:
+        return self.time_type in ("smallint", "integer", "bigint")
+
+
+@dataclass(frozen=True)
 class TablePlan:
     """All that is decided about one table.
 
@@ -149,6 +172,7 @@ class TablePlan:
     checks: tuple[RowCheck, ...] = ()
     reads: frozenset[str] = frozenset()
     deletes: bool = True
+    hypertable: HypertablePlan | None = None
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from syncd.model import Catalog, Skipped, Table
 from syncd.plan import columns, mapping, marks
 from syncd.plan.blueprint import ROWID_KEY, Plan, RowCheck, TablePlan, TargetTable
 from syncd.plan.constraints import with_constraints, with_unique_parents
+from syncd.plan.hypertables import with_hypertable, within_hypertables
 from syncd.plan.names import cut_name, same_name, styled
 from syncd.plan.order import parents_first
 from syncd.plan.suggesting import FindTable
@@ -61,12 +62,13 @@ def make(
     for table in [table for table in chosen if table.name not in known]:
         try:
             there = _existing(_target_name(table, config), targets)
-            planned[table.name] = _plan_table(table, there, config, facts, find, ours=table.name in ours)
+            plan = _plan_table(table, there, config, facts, find, ours=table.name in ours)
+            planned[table.name] = with_hypertable(plan, there, config)
         except SchemaError as error:
             refused.append(error)
     refused += _one_target_each(planned)
     planned = _with_parents({name: p for name, p in planned.items() if name not in {error.where for error in refused}})
-    linked = {name: with_constraints(plan, planned) for name, plan in planned.items()}
+    linked = within_hypertables({name: with_constraints(plan, planned) for name, plan in planned.items()})
     linked = {name: with_unique_parents(plan, linked.values()) for name, plan in linked.items()}
     ordered = tuple(linked[name] for name in parents_first({n: p.parents for n, p in linked.items()}))
     views = tuple(Skipped(f"view {view.name}", f"a view: {view.sql}") for view in catalog.views)

@@ -12,8 +12,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from syncd.config import (
+    AggregateConfig,
+    BenchmarkConfig,
     Config,
     ForeignKeys,
+    HypertableConfig,
+    IndexConfig,
     LogConfig,
     OnConflict,
     SourceConfig,
@@ -488,6 +492,10 @@ class TestExample:
         "target": TargetConfig,
         "sync": SyncConfig,
         "table:ohlcv_data": TableConfig,
+        "hypertable:ohlcv_data": HypertableConfig,
+        "aggregate:ohlcv_monthly": AggregateConfig,
+        "index:ohlcv_region_date": IndexConfig,
+        "benchmark:one_ticker": BenchmarkConfig,
         "log": LogConfig,
     }
 

@@ -15,7 +15,18 @@ from pydantic import BaseModel
 
 from syncd import errors
 from syncd.cli.app import syncd
-from syncd.config import LogConfig, SourceConfig, SyncConfig, TableConfig, TargetConfig, Watermark
+from syncd.config import (
+    AggregateConfig,
+    BenchmarkConfig,
+    HypertableConfig,
+    IndexConfig,
+    LogConfig,
+    SourceConfig,
+    SyncConfig,
+    TableConfig,
+    TargetConfig,
+    Watermark,
+)
 from syncd.target.sql import statement
 
 HOME = Path(__file__).parents[2]
@@ -28,6 +39,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "target": TargetConfig,
     "sync": SyncConfig,
     "table:NAME": TableConfig,
+    "hypertable:NAME": HypertableConfig,
+    "aggregate:NAME": AggregateConfig,
+    "index:NAME": IndexConfig,
+    "benchmark:NAME": BenchmarkConfig,
     "log": LogConfig,
 }
 FOREIGN_OPTIONS = {"--now"}
