@@ -9,7 +9,7 @@ import click
 import psycopg
 
 from syncd import log
-from syncd.cli import demo, inspect, move, prepare, rejects, sweep
+from syncd.cli import demo, init, inspect, move, prepare, rejects, sweep
 from syncd.cli.options import Group, Options
 from syncd.cli.session import early_console
 from syncd.cli.stop import unwinding
@@ -36,8 +36,8 @@ def syncd() -> None:
 
 
 for command in (
-    prepare.check_command, prepare.plan_command, move.load_command, move.sync, sweep.sweep_command, move.run,
-    inspect.status, inspect.verify_command, rejects.rejects, demo.demo,
+    init.init_command, prepare.check_command, prepare.plan_command, move.load_command, move.sync,
+    sweep.sweep_command, move.run, inspect.status, inspect.verify_command, rejects.rejects, demo.demo,
 ):  # fmt: skip
     syncd.add_command(command)
 

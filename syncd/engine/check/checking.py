@@ -26,14 +26,15 @@ def check(sides: Sides, progress: Progress, *, quick: bool = False) -> CheckRepo
 
 
 def check_source_alone(
-    config: Config, database: Database, error: SyncdError, progress: Progress, *, quick: bool = False
+    config: Config, database: Database, error: SyncdError | None, progress: Progress, *, quick: bool = False
 ) -> CheckReport:
     """The same without the target, which cannot be used because of `error`."""
     began = time.monotonic()
     there = TargetSide({}, {})
     with database.transaction() as connection:
         plan, findings, read = _of_source(connection, database, there, config, progress, quick=quick)
-    return _report(plan, [target.unreachable(error), *findings], read, began, quick=quick)
+    unreachable = [target.unreachable(error)] if error else []
+    return _report(plan, [*unreachable, *findings], read, began, quick=quick)
 
 
 def _of_source(
