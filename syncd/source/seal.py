@@ -1,0 +1,80 @@
+"""The seal: after promotion the old file must not take writes unnoticed.
+
+The file is never opened here: closing it would take away all locks that this process holds on it.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from syncd.errors import RefusedError
+
+SUFFIX = ".sealed"
+COMPANIONS = ("-wal", "-shm", "-journal")
+_WRITABLE = 0o222
+
+Modes = Mapping[str, int]
+"""The modes of files before they were sealed, by path."""
+
+
+def rename(path: Path) -> Path:
+    """Give the file and its companions another name: an application that was forgotten finds none, and fails loudly.
+
+    A process that has it open goes on with it under the new name. The new names are made before the old ones are
+    removed, so the database has its log beside it at every instant. It may be called again after a crash.
+    """
+    sealed = sealed_name(path)
+    _move(path, sealed)
+    return sealed
+
+
+def rename_back(path: Path) -> None:
+    """Undo `rename`. Raises RefusedError where another file stands at the old name by now."""
+    _move(sealed_name(path), path)
+
+
+def sealed_name(path: Path) -> Path:
+    return path.with_name(path.name + SUFFIX)
+
+
+def _move(old: Path, new: Path) -> None:
+    pairs = [(Path(f"{old}{end}"), Path(f"{new}{end}")) for end in (*COMPANIONS, "")]
+    for before, after in pairs:
+        if before.exists():
+            _link(before, after)
+    for before, _ in reversed(pairs):
+        before.unlink(missing_ok=True)
+
+
+def _link(before: Path, after: Path) -> None:
+    if after.exists() and before.samefile(after):
+        return
+    try:
+        os.link(before, after)
+    except OSError as error:
+        raise RefusedError(
+            f"it cannot get the name {after.name}: {error.strerror}",
+            where=str(before),
+            advice="Move what stands there out of the way, or choose [cutover] seal = readonly",
+        ) from error
+
+
+def make_readonly(path: Path) -> Modes:
+    """Take away every right to write; root and processes that have the file open ignore it. Returns the old modes."""
+    modes = {str(one): one.stat().st_mode & 0o7777 for one in _files(path)}
+    for name, mode in modes.items():
+        Path(name).chmod(mode & ~_WRITABLE)
+    return modes
+
+
+def make_writable(modes: Modes) -> None:
+    """Undo `make_readonly`."""
+    for name, mode in modes.items():
+        if Path(name).exists():
+            Path(name).chmod(mode)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    for one in (path, *(Path(f"{path}{end}") for end in COMPANIONS)):
+        if one.exists():
+            yield one
