@@ -62,7 +62,7 @@ def _left_behind(draft: Draft) -> Iterator[str]:
 def _sections(draft: Draft) -> Iterator[str]:
     for table in draft.tables:
         yield from _section(table)
-        if table.hypertable and is_writable(table.plan.name):
+        if table.hypertable and is_writable(table.plan.target):
             yield from _hypertable(table, table.hypertable)
         yield ""
 
@@ -113,12 +113,18 @@ def _hypertable(table: TableDraft, found: Hypertable) -> Iterator[str]:
     )
     for key in found.lacking:
         yield from _comment(f"a hypertable takes no unique key without its time column, as ({', '.join(key)}) is")
-    yield f"#[hypertable:{table.plan.name}]"
+    origin = next(dates.origin for dates in table.dates if dates.column == found.time_column)
+    if origin.startswith("epoch"):
+        unit = origin.removeprefix("epoch_")
+        yield from _comment(
+            f"with type.{found.time_column} from above, or as the integer that it is with epoch = {unit}"
+        )
+    yield f"#[hypertable:{table.plan.target}]"
     yield f"#time_column = {one_line(found.time_column)}"
     yield f"#chunk_interval = {found.chunk_interval}"
     if found.segment_by:
         yield f"#segment_by = {one_line(', '.join(map(_listed, found.segment_by)))}"
-    yield f"#order_by = {one_line(found.time_column)} DESC"
+    yield f"#order_by = {one_line(_listed(found.time_column))} DESC"
 
 
 def _comment(text: str) -> Iterable[str]:

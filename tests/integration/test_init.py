@@ -88,6 +88,7 @@ def test_a_table_that_grows_with_time_is_a_likely_hypertable(drafted: str) -> No
     assert "#order_by = taken_at DESC" in of_reading
     assert "no unique key without its time column, as (id) is" in of_reading
     assert "about 1440 rows a day" in re.sub(r"\n# ", " ", of_reading)
+    assert "with epoch = s\n" in of_reading
 
 
 def test_a_date_in_the_key_makes_one_too_whatever_the_order_of_insertion(drafted: str) -> None:
@@ -108,9 +109,13 @@ def test_dates_and_mixed_storage_are_told(drafted: str) -> None:
 
 def test_what_is_commented_out_is_taken_once_it_is_written(drafted: str, tmp_path: Path) -> None:
     ini = tmp_path / "written.ini"
-    ini.write_text(drafted.replace("#type.taken_at", "type.taken_at").replace("#interval", "interval"))
+    ini.write_text(re.sub(r"(?m)^#(?=\[|[a-z_.]+ = )", "", drafted))
 
-    assert load(ini).table("reading").types["taken_at"].origin == "epoch_s"
+    config = load(ini)
+
+    assert config.table("reading").types["taken_at"].origin == "epoch_s"
+    assert config.hypertables["bar"].segment_by == ("ticker",)
+    assert config.hypertables["reading"].time_column == "taken_at"
 
 
 def test_orphans_and_keys_that_are_null_are_told(run_syncd: RunSyncd, make_source: MakeSource) -> None:
