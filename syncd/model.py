@@ -268,15 +268,11 @@ class TableReport:
 
 @dataclass(frozen=True)
 class PassReport:
-    """One load or pass over all its tables, in their order; of a pass `read_seconds` were spent on the source.
-
-    `left_out` are tables of which nothing was read, for they stand still.
-    """
+    """One load or pass over all its tables, in their order; of a pass `read_seconds` were spent on the source."""
 
     tables: tuple[TableReport, ...]
     seconds: float
     read_seconds: float = 0.0
-    left_out: frozenset[str] = frozenset()
 
     @property
     def applied(self) -> Applied:

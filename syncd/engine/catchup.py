@@ -8,6 +8,7 @@ from types import MappingProxyType
 import apsw
 
 from syncd.engine.again import ReadAgain
+from syncd.engine.lag import Lag
 from syncd.engine.pace import Pace
 from syncd.engine.reading import Readers, TableReading
 from syncd.engine.sides import Sides, TargetSide
@@ -34,9 +35,11 @@ Observer = Callable[[apsw.Connection, Plan], None]
 class Catchup:
     """Passes over one source. Make a new one after a RetryError or StopError: what it remembers may be stale."""
 
-    def __init__(self, sides: Sides, pace: Pace | None = None) -> None:
+    def __init__(self, sides: Sides, pace: Pace | None = None, lag: Lag | None = None) -> None:
+        """`pace` says which tables may go on; `lag` is told what was found and applied."""
         self._sides = sides
         self._pace = pace or Pace()
+        self._lag = lag or Lag()
         self.connection: Connection = sides.connect()
         self._writer = Writer(sides, self.connection, self._pace)
         self._readers: Readers | None = None
@@ -45,6 +48,7 @@ class Catchup:
         self._has_rejects = True
         self._left_out = False
         self._held: frozenset[str] = frozenset()
+        self._behind: frozenset[str] = frozenset()
 
     def close(self) -> None:
         self.connection.close()
@@ -64,9 +68,18 @@ class Catchup:
         return self._writer.round
 
     @property
+    def plan(self) -> Plan | None:
+        """What passes carry, None before the first."""
+        return self._readers.plan if self._readers else None
+
     def has_news(self) -> bool:
-        """Whether the source changed since the last pass."""
-        return self._seen != self._sides.source.data_version
+        """Whether the source changed since the last pass; the lag is told."""
+        moment = self._lag.began()
+        if self._seen != self._sides.source.data_version:
+            self._lag.changed(moment)
+            return True
+        self._lag.settled(moment, self._behind)
+        return False
 
     @property
     def is_behind(self) -> bool:
@@ -119,7 +132,7 @@ class Catchup:
         more than 1,000 rejects of a table, more than 200 rows at its date mark. `observe` is called at the end of the
         reading, with its transaction. Raises RetryError and StopError; a table's own error stops that table.
         """
-        began = time.monotonic()
+        began, moment = time.monotonic(), self._lag.began()
         spool = Spool(self._sides.state_dir)
         try:
             with translated(), guard(self.connection):
@@ -136,7 +149,10 @@ class Catchup:
         self._held |= frozenset(name for name in self.known if self._pace.is_paused(name))
         self._left_out = not thorough or bool(self._held)
         stopped = frozenset(name for name, known in self.known.items() if known.phase is Phase.STOPPED)
-        return PassReport(reports, time.monotonic() - began, read - began, self._held | stopped)
+        self._behind = self._held | stopped
+        if not stopping():
+            self._lag.settled(moment, self._behind)
+        return PassReport(reports, time.monotonic() - began, read - began)
 
     def _read(
         self,

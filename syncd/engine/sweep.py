@@ -16,7 +16,6 @@ from syncd.engine.catchup import Catchup
 from syncd.engine.comparing import compare
 from syncd.engine.pending import Pending
 from syncd.engine.sides import Sides
-from syncd.engine.verify.image import reading
 from syncd.errors import SnapshotError, SourceBusyError
 from syncd.log import event
 from syncd.model import Applied, PassReport, Phase, TableReport
@@ -26,8 +25,8 @@ from syncd.source.database import Database
 from syncd.source.difference import Difference
 from syncd.source.render import Renderer
 from syncd.target import catalog as target_catalog
-from syncd.target import touched
-from syncd.target.database import translated
+from syncd.target import deleting, touched
+from syncd.target.database import transaction, translated
 
 KEYS_AT_ONCE = 50_000
 """Keys that one pass reads again: one transaction of each side."""
@@ -180,7 +179,7 @@ class _Sweep:
         if time.monotonic() - self._breathed < _BREATH_SECONDS or self._stopping():
             return
         try:
-            if self._catchup.has_news:
+            if self._catchup.has_news():
                 self._note(self._catchup.run(thorough=False, stopping=self._stopping))
         except SourceBusyError as error:
             event("WARNING", "source_busy", str(error))
@@ -191,8 +190,10 @@ class _Sweep:
         plan, sides = pending.plan, self._sides
         if self._force or not plan.deletes or pending.count <= FEW_DELETES:
             return ""
-        with reading(image) as connection:
-            deletes = pending.deletes(connection)
+        deletes = 0
+        for keys in pending.vanished(image.connection):
+            with translated(), transaction(self._catchup.connection):
+                deletes += deleting.count(self._catchup.connection, sides.schema, plan, keys)
         if deletes <= FEW_DELETES:
             return ""
         rows = target_catalog.row_count(self._catchup.connection, sides.schema, plan.target)

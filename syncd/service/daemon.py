@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -13,14 +13,18 @@ from syncd.config import Config
 from syncd.engine.catchup import Catchup
 from syncd.engine.check import confirm_go
 from syncd.engine.load import load
+from syncd.engine.pace import Pace
 from syncd.engine.sides import Ownership, Sides, opened, source_path, take_over
 from syncd.errors import RetryError, SourceBusyError, StopError
 from syncd.log import event
 from syncd.service.heart import Heart
+from syncd.service.sampler import Sampler
 from syncd.service.signals import Wake
 from syncd.service.sweeps import Sweeps
 from syncd.service.systemd import Notifier
+from syncd.service.watchers import watched
 from syncd.source.watch import watch
+from syncd.target import control
 from syncd.target.database import Target
 
 NAP_SECONDS = 0.5
@@ -44,9 +48,13 @@ def run_daemon(
 
     A fault of the target that passes is waited out. Raises StopError for what a person must mend.
     """
-    notifier = Notifier()
-    daemon = _Daemon(config, target, reload, notifier, Heart(notifier), accept_new_source, force)
-    with daemon.wake.listening():
+    notifier, wake = Notifier(), Wake()
+    pace = Pace(stopping=wake.is_stopping)
+    sampler = Sampler(source_path(config), target, pace, wake.on_schedule)
+    daemon = _Daemon(
+        config, target, reload, notifier, sampler, Heart(notifier, sampler), accept_new_source, force, wake
+    )
+    with wake.listening(), watched(config, sampler):
         daemon.serve()
     notifier.stopping()
     event("INFO", "stopped", "stopped")
@@ -59,10 +67,11 @@ class _Daemon:
     target: Target
     reload: Callable[[], Config]
     notifier: Notifier
+    sampler: Sampler
     heart: Heart
     accept_new_source: bool
     force: bool
-    wake: Wake = field(default_factory=Wake)
+    wake: Wake
     wait: float = FIRST_WAIT_SECONDS
     nap: float = NAP_SECONDS
     looked: float = 0.0
@@ -75,14 +84,17 @@ class _Daemon:
                     self.config, self.target, Ownership.TAKE, accept_new_source=self.accept_new_source
                 ) as sides:
                     self.accept_new_source = False
+                    self.sampler.owns(True)
                     self._work(sides)
             except RetryError as error:
                 self._wait_out(error)
+            finally:
+                self.sampler.owns(False)
 
     def _wait_out(self, error: RetryError) -> None:
         event("WARNING", "waiting", str(error), seconds=round(self.wait, 1))
-        self.notifier.status(f"waiting: {error.what}")
-        self.heart.moved()
+        self.heart.failed(error, again=True)
+        self.heart.waiting(f"waiting: {error.what}")
         deadline = time.monotonic() + self.wait
         while not self.wake.stopped and (left := deadline - time.monotonic()) > 0:
             self.wake.sleep(left)
@@ -93,9 +105,10 @@ class _Daemon:
         event("INFO", "started", f"at work on {sides.source.path}", target=sides.target.shown)
         if not self.force:
             confirm_go(sides)
-        load(sides, self.heart, self.wake.is_stopping)
+        self.sampler.pace.ask(control.read(sides.control, sides.state.source_name))
+        self.heart.loaded(load(sides, self.heart, self.wake.is_stopping))
         sides.lock.listen()
-        catchup = Catchup(sides)
+        catchup = self._catchup(sides)
         sweeps = Sweeps(self.config.sync.sweep, self.heart, self.wake.is_stopping)
         self.wake.scheduled = True
         try:
@@ -103,28 +116,35 @@ class _Daemon:
                 while not (self.wake.stopped or self._reloaded()):
                     catchup = self._lend(sides, catchup)
                     self._pass(sides, catchup)
-                    sweeps.sweep_if_due(sides, catchup)
+                    if self.sampler.pace.is_free:
+                        sweeps.sweep_if_due(sides, catchup)
                     woken = self.wake.sleep(self.nap)
                     self.nap = SHORTEST_NAP_SECONDS if woken else min(self.nap * 2, NAP_SECONDS)
         finally:
             catchup.close()
 
+    def _catchup(self, sides: Sides) -> Catchup:
+        return Catchup(sides, self.sampler.pace, self.sampler.lag)
+
     def _pass(self, sides: Sides, catchup: Catchup) -> None:
         """One pass if there is anything to do; the schedule's is thorough, and comes if any pass was not."""
         scheduled = self.wake.take_scheduled()
+        self.wait = FIRST_WAIT_SECONDS
         try:
             if scheduled:
                 sides.source.check_identity()
-            if catchup.has_news or (scheduled and catchup.is_behind):
+            if self.sampler.pace.is_paused():
+                self.heart.moved()
+            elif catchup.has_news() or (scheduled and catchup.is_behind):
                 report = catchup.run(thorough=scheduled, stopping=self.wake.is_stopping)
                 self.heart.passed(report)
-            elif scheduled:
+                self.sampler.planned(catchup.plan)
+            else:
                 self.heart.idle()
         except SourceBusyError as error:
             event("WARNING", "source_busy", str(error))
-            self.notifier.status("waiting: the source is locked")
-        self.heart.moved()
-        self.wait = FIRST_WAIT_SECONDS
+            self.heart.failed(error, again=True)
+            self.heart.waiting("source: it is locked by another process")
 
     def _lend(self, sides: Sides, catchup: Catchup) -> Catchup:
         """Lend the lock to a command that asks for it, and take up again when it has ended."""
@@ -134,16 +154,15 @@ class _Daemon:
         if not sides.lock.asked_for():
             return catchup
         event("INFO", "lock_lent", "a command works on this source: waiting for its end")
-        self.notifier.status("waiting for a command that borrowed the lock")
         catchup.close()
         sides.lock.lend(self._still_waiting)
         if not self.wake.stopped:
             take_over(sides)
             event("INFO", "lock_returned", "the command ended: going on")
-        return Catchup(sides)
+        return self._catchup(sides)
 
     def _still_waiting(self) -> bool:
-        self.heart.moved()
+        self.heart.waiting("waiting for a command that borrowed the lock")
         return self.wake.stopped
 
     def _reloaded(self) -> bool:
@@ -161,6 +180,10 @@ class _Daemon:
         event("INFO", "reloaded", "the configuration was read again")
         return True
 
+    def _on_change(self) -> None:
+        self.sampler.lag.changed()
+        self.wake.on_change()
+
     @contextmanager
     def _woken(self) -> Iterator[None]:
         """Let the schedule, and changes of the file where it is watched, wake the daemon."""
@@ -170,7 +193,7 @@ class _Daemon:
         observer = None
         try:
             if self.config.sync.watch:
-                observer = watch(source_path(self.config), self.wake.on_change)
+                observer = watch(source_path(self.config), self._on_change)
             yield
         finally:
             if observer:

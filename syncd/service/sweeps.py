@@ -40,6 +40,7 @@ class Sweeps:
             try:
                 report = sweep(sides, catchup, stopping=self._stopping)
                 self._heart.passed(report.as_pass)
+                self._heart.swept(report.seconds)
                 self._swept = version if report.finished and not report.refused else None
             except SourceBusyError as error:
                 event("WARNING", "source_busy", str(error))

@@ -177,6 +177,15 @@ def explain(error: psycopg.Error, where: str = "") -> SyncdError:
     return StopError(f"{said} (SQLSTATE {state})", where=where)
 
 
+def notices(connection: Connection, seconds: float) -> bool:
+    """Wait at most so long for a NOTIFY on a channel that the session listens to; returns whether one came.
+
+    Raises TargetUnavailableError as soon as the session ends.
+    """
+    with translated():
+        return any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
+
+
 class _StopWhen(stop_base):
     """Stop when a function says so."""
 

@@ -53,9 +53,13 @@ class State:
     def create(self, connection: Connection) -> None:
         """Create the schema `syncd` where it is missing."""
         with translated("schema syncd"):
-            there = connection.execute("SELECT to_regclass('syncd.beat') IS NOT NULL").fetchall()[0][0]
-            if not there:
+            if not self.is_current(connection):
                 connection.execute(statement("schema"))
+
+    def is_current(self, connection: Connection) -> bool:
+        """Whether the schema `syncd` has all that this release keeps there."""
+        with translated():
+            return bool(connection.execute("SELECT to_regclass('syncd.beat') IS NOT NULL").fetchall()[0][0])
 
     def exists(self, connection: Connection) -> bool:
         with translated():

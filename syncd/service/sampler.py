@@ -1,0 +1,251 @@
+"""Samples the one report: once a second, from the daemon's own counters and what the probe was told.
+
+It runs in a thread of its own and takes no lock for longer than copying a few numbers takes, so that neither a pass
+waits for a report nor a report for a pass.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from syncd.engine.lag import FileTimes, Lag
+from syncd.engine.pace import Pace
+from syncd.engine.report import Point, Report, TableNow, advised, judged
+from syncd.log import event
+from syncd.model import Applied, Mark, Phase, TableStatus
+from syncd.plan import Plan
+from syncd.service.counters import Counters
+from syncd.service.counting import Counting
+from syncd.service.probe import Probe
+from syncd.target.control import ALL_TABLES, Control
+from syncd.target.database import Target
+
+SAMPLE_SECONDS = 1.0
+POINT_SECONDS = 10.0
+POINTS = 360
+"""An hour."""
+STILL_SECONDS = 300.0
+"""Work that shows no progress for so long is in trouble. A pass takes milliseconds, but a sweep, or the key of a large
+table, minutes."""
+WATCHED_SECONDS = 5.0
+
+Listener = Callable[[Report], None]
+
+
+class Sampler:
+    """`report` is replaced whole each second. Workers tell by the methods; listeners are called in its thread."""
+
+    def __init__(self, source: Path, target: Target, pace: Pace, woken: Callable[[], None]) -> None:
+        self.counters = Counters()
+        self.lag = Lag()
+        self.pace = pace
+        self.report = Report(time.time(), str(source), target.shown)
+        self._woken = woken
+        self._times = FileTimes(source)
+        self._probe = Probe(target, str(source), self._asked, self._published, self._is_busy)
+        self._counting = Counting(source, target, self._added, self._marks, lambda: self.report.lag > SAMPLE_SECONDS)
+        self._estimates: dict[str, tuple[int, int]] = {}
+        self._hindrance = ""
+        self._moved = time.monotonic()
+        self._watched = -WATCHED_SECONDS
+        self._owns = False
+        self._listeners: list[Listener] = []
+        self._points: deque[Point] = deque(maxlen=POINTS)
+        self._since = self.report.at
+        self._moved_rows = 0
+        self._worst = 0.0
+        self._ended = threading.Event()
+
+    # Told by the worker
+
+    def moved(self) -> None:
+        """Work made progress."""
+        self._moved = time.monotonic()
+        self._hindrance = ""
+
+    def hindered(self, said: str) -> None:
+        """Work waits for something that is not there."""
+        self._hindrance = said
+
+    def owns(self, yes: bool) -> None:  # noqa: FBT001 - it is what the method says
+        """Whether the source is ours: only then others are told how it stands."""
+        self._owns = yes
+
+    def estimated(self, table: str, rows: int) -> None:
+        """The load begins a table that holds about so many rows."""
+        done = self.counters.tally().applied.get(table, Applied()).read
+        self._estimates[table] = (rows, done)
+
+    def planned(self, plan: Plan | None) -> None:
+        """What passes carry: from now on rows are counted."""
+        self._counting.plan = plan
+
+    # Told by those who show it
+
+    def watch(self) -> Report:
+        """The report, for somebody who looks now: it is kept fresh for some seconds."""
+        self._watched = time.monotonic()
+        return self.report
+
+    def listen(self, listener: Listener) -> None:
+        """Call this with each report; it must not wait for anything."""
+        self._listeners.append(listener)
+
+    # The thread
+
+    def start(self) -> None:
+        self._probe.start()
+        self._counting.start()
+        threading.Thread(target=self._run, name="sampler", daemon=True).start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._probe.close()
+        self._counting.close()
+
+    def _run(self) -> None:
+        while not self._ended.wait(SAMPLE_SECONDS):
+            try:
+                self.report = self._sampled(time.time())
+                for listener in self._listeners:
+                    listener(self.report)
+            except Exception as error:
+                # A fault here must show, and must not end what tells of faults.
+                event("ERROR", "sample_failed", f"{type(error).__name__}: {error}", exception=error)
+
+    def _sampled(self, now: float) -> Report:
+        trouble = tuple(self._trouble())
+        answer, tally = self._probe.answer, self.counters.tally()
+        rates = self.counters.rates(time.monotonic())
+        lag = self.lag.seconds(now)
+        rate = sum(rates.values())
+        own = {asked.table: asked for asked in self.pace.controls}
+        report = Report(
+            at=now,
+            source=self.report.source,
+            target=self.report.target,
+            tables=tuple(self._table(status, rates, tally.applied, own, now) for status in answer.tables),
+            lag=lag,
+            rate=rate,
+            wal_bytes=self._times.wal_bytes,
+            source_reachable=not any(said.startswith("source") for said in trouble),
+            target_reachable=not self._probe.error,
+            trouble=trouble,
+            retries=tally.retries,
+            last_pass=_moment(tally.succeeded.get("pass")),
+            last_sweep=answer.last_sweep,
+            last_verify=answer.last_verify,
+            cutover=answer.cutover,
+            control=own.get(ALL_TABLES),
+            rejects=tuple(map(advised, answer.rejects)),
+            events=answer.events,
+            history=self._history(now, lag, sum(a.written + a.deleted for a in tally.applied.values())),
+        )
+        return judged(report)
+
+    def _trouble(self) -> Iterable[str]:
+        try:
+            if (changed := self._times.changed_at()) is not None:
+                self.lag.changed(min(changed, time.time()))
+        except OSError as error:
+            self.lag.changed()
+            yield f"source: {error.strerror or error}"
+        if self._probe.error:
+            yield f"target: {self._probe.error}"
+        elif self._hindrance:
+            yield self._hindrance
+        still = time.monotonic() - self._moved
+        if still > STILL_SECONDS:
+            yield f"the worker has made no progress for {still:.0f} s"
+
+    def _table(
+        self,
+        status: TableStatus,
+        rates: Mapping[str, float],
+        applied: Mapping[str, Applied],
+        own: Mapping[str, Control],
+        now: float,
+    ) -> TableNow:
+        name = status.table
+        table = TableNow(
+            name=name,
+            phase=status.phase,
+            rows_applied=status.rows_applied,
+            mark=status.mark,
+            lag=self.lag.of_table(name, now),
+            pending=self._counting.pending.get(name, 0),
+            rate=rates.get(name, 0.0),
+            rejects=status.rejects,
+            error=status.error,
+            updated_at=status.updated_at,
+            hypertable=self._probe.answer.hypertables.get(name, ""),
+            control=own.get(name),
+        )
+        if status.phase is Phase.LOAD:
+            rows, before = self._estimates.get(name, (0, 0))
+            done = applied.get(name, Applied()).read - before
+            return replace(
+                table, source_rows=rows or None, target_rows=status.rows_applied, pending=max(rows - done, 0)
+            )
+        counted = self._counting.rows.get(name)
+        if counted is None:
+            return table
+        added = self._added(name) - counted.added
+        return replace(table, source_rows=counted.source + added, target_rows=counted.target + added)
+
+    def _history(self, now: float, lag: float, rows: int) -> tuple[Point, ...]:
+        self._worst = max(self._worst, lag)
+        if now - self._since >= POINT_SECONDS:
+            rate = (rows - self._moved_rows) / (now - self._since)
+            self._points.append(Point(now, rate, self._worst))
+            self._since, self._moved_rows, self._worst = now, rows, 0.0
+        return tuple(self._points)
+
+    # For the probe and the counting
+
+    def _asked(self, controls: tuple[Control, ...]) -> None:
+        if self.pace.ask(controls):
+            self._woken()
+
+    def _published(self) -> Mapping[str, object] | None:
+        """What `status` shows of us, here or elsewhere."""
+        if not self._owns:
+            return None
+        report = self.report
+        tables = {
+            table.name: {"lag": round(table.lag, 3), "rate": round(table.rate, 1), "source_rows": table.source_rows,
+                         "target_rows": table.target_rows, "pending": table.pending}
+            for table in report.tables
+        }  # fmt: skip
+        return {
+            "stage": str(report.stage),
+            "lag": round(report.lag, 3),
+            "rate": round(report.rate, 1),
+            "trouble": list(report.trouble),
+            "retries": report.retries,
+            "last_pass": report.last_pass,
+            "wal_bytes": report.wal_bytes,
+            "ready": report.is_ready,
+            "checks": [asdict(check) for check in report.checks],
+            "tables": tables,
+        }
+
+    def _is_busy(self) -> bool:
+        report = self.report
+        is_watched = time.monotonic() - self._watched < WATCHED_SECONDS
+        return is_watched or report.lag > 0 or report.rate > 0 or not report.is_loaded
+
+    def _added(self, table: str) -> int:
+        applied = self.counters.tally().applied.get(table, Applied())
+        return applied.inserted - applied.deleted
+
+    def _marks(self) -> Mapping[str, Mark]:
+        return {status.table: status.mark for status in self._probe.answer.tables}
+
+
+def _moment(at: float | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
