@@ -178,7 +178,7 @@ def test_somebody_who_still_writes_is_seen(source: Path, open_writer: OpenWriter
     writer = open_writer(source)
     with closing(Database(source)) as reader:
         confirm_quiet(reader, seconds=0.2)
-        seen: list[BaseException] = []
+        seen: list[NotReadyError] = []
 
         def watch() -> None:
             try:
@@ -191,4 +191,4 @@ def test_somebody_who_still_writes_is_seen(source: Path, open_writer: OpenWriter
         while thread.is_alive():
             writer.execute("UPDATE t SET v = v || 'b'")
             thread.join(0.02)
-    assert [str(error.what) for error in seen] == ["somebody still writes to the source"]
+    assert [error.what for error in seen] == ["somebody still writes to the source"]

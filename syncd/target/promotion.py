@@ -1,0 +1,150 @@
+"""What only promotion may do to the tables that syncd created: the form that they keep.
+
+Foreign keys get the source's actions and are checked at once, secondary unique constraints too, unique indexes take the
+place of the exclusion constraints that stood for them, and the column `_syncd_rowid` goes. All of it runs in the
+transaction of the caller, which commits it together with the state `promoted`, or not at all.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from syncd.plan import ROWID_KEY, ForeignKeyPlan, IndexPlan, TablePlan, UniquePlan
+from syncd.target.database import Connection, translated
+from syncd.target.ddl import BUILD_MEMORY
+from syncd.target.sql import statement
+
+_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_STALE_SHARE = 0.01
+"""Statistics that speak of more changes than this share of the rows are made anew."""
+
+
+@dataclass(frozen=True)
+class _Constraint:
+    """A constraint as it is; `kind` is pg_constraint's `contype`, the actions are a foreign key's."""
+
+    kind: str
+    deferrable: bool
+    on_update: str
+    on_delete: str
+
+
+def finalise(connection: Connection, schema: str, plans: Iterable[TablePlan]) -> tuple[str, ...]:
+    """Give the created tables their final form; returns the statements that it took, none where it was given before.
+
+    Raises psycopg's IntegrityError where the rows do not permit it.
+    """
+    done: list[str] = []
+    with translated():
+        # Nobody waits for this transaction but the application's readers, and the whole server is at its disposal.
+        connection.execute("SELECT set_config('maintenance_work_mem', %s, true)", [BUILD_MEMORY])
+        for plan in plans:
+            if plan.created:
+                queries = list(_final(plan, schema, _constraints(connection, schema, plan.target)))
+                if plan.key == (ROWID_KEY,) and _has_rowid(connection, schema, plan):
+                    queries.append(_drop_rowid(schema, plan))
+                for query in queries:
+                    connection.execute(query)
+                    done.append(query.as_string(connection))
+    return tuple(done)
+
+
+def _constraints(connection: Connection, schema: str, table: str) -> Mapping[str, _Constraint]:
+    rows = connection.execute(statement("constraints"), {"schema": schema, "table": table}).fetchall()
+    return {
+        name: _Constraint(kind, deferrable, _ACTIONS.get(update, ""), _ACTIONS.get(delete, ""))
+        for name, kind, deferrable, update, delete in rows
+    }
+
+
+def _final(plan: TablePlan, schema: str, there: Mapping[str, _Constraint]) -> Iterable[sql.Composed]:
+    """What a table's constraints still lack; those that could not be created are left out."""
+    table = sql.Identifier(schema, plan.target)
+    for unique in plan.uniques:
+        if (known := there.get(unique.name)) and known.deferrable:
+            yield _unique(table, unique)
+    for index in plan.indexes:
+        if index.unique and index.name in there:
+            yield from _unique_index(table, index)
+    for key in plan.foreign_keys:
+        if (known := there.get(key.name)) and known.kind == "f" and known.deferrable:
+            yield _foreign_key(table, schema, key, known)
+
+
+def _unique(table: sql.Identifier, unique: UniquePlan) -> sql.Composed:
+    return sql.SQL("ALTER TABLE {0} DROP CONSTRAINT {1}, ADD CONSTRAINT {1} UNIQUE ({2})").format(
+        table, sql.Identifier(unique.name), _names(unique.columns)
+    )
+
+
+def _unique_index(table: sql.Identifier, index: IndexPlan) -> Iterable[sql.Composed]:
+    name = sql.Identifier(index.name)
+    yield sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table, name)
+    where = f" WHERE {index.where}" if index.where else ""
+    yield sql.SQL("CREATE UNIQUE INDEX {} ON {} ({}){}").format(
+        name, table, sql.SQL(", ".join(index.members)), sql.SQL(where)
+    )
+
+
+def _foreign_key(table: sql.Identifier, schema: str, key: ForeignKeyPlan, known: _Constraint) -> sql.Composed:
+    """Its actions can only be given by making it anew, which checks every row; without any it is not made anew."""
+    name = sql.Identifier(key.name)
+    if (key.on_update, key.on_delete) == (known.on_update, known.on_delete):
+        return sql.SQL("ALTER TABLE {} ALTER CONSTRAINT {} NOT DEFERRABLE").format(table, name)
+    return sql.SQL(
+        "ALTER TABLE {0} DROP CONSTRAINT {1}, ADD CONSTRAINT {1} FOREIGN KEY ({2}) REFERENCES {3} ({4})"
+        " ON UPDATE {5} ON DELETE {6}"
+    ).format(
+        table,
+        name,
+        _names(key.columns),
+        sql.Identifier(schema, key.parent),
+        _names(key.parent_columns),
+        sql.SQL(key.on_update),
+        sql.SQL(key.on_delete),
+    )
+
+
+def _has_rowid(connection: Connection, schema: str, plan: TablePlan) -> bool:
+    there = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND c.relname = %s AND a.attname = %s)",
+        [schema, plan.target, ROWID_KEY],
+    ).fetchall()
+    return bool(there[0][0])
+
+
+def _drop_rowid(schema: str, plan: TablePlan) -> sql.Composed:
+    """A key of syncd's own ends with it."""
+    return sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(
+        sql.Identifier(schema, plan.target), sql.Identifier(ROWID_KEY)
+    )
+
+
+def _names(columns: Iterable[str]) -> sql.Composable:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def analyze(connection: Connection, schema: str, tables: Iterable[str]) -> tuple[str, ...]:
+    """Make the planner's statistics anew where the rows changed by more than 1 % since; returns those tables."""
+    with translated():
+        rows = connection.execute(
+            "SELECT relname FROM pg_stat_user_tables WHERE schemaname = %s AND relname = ANY (%s)"
+            " AND (coalesce(last_analyze, last_autoanalyze) IS NULL OR n_mod_since_analyze > n_live_tup * %s)",
+            [schema, list(tables), _STALE_SHARE],
+        ).fetchall()
+        for (table,) in rows:
+            connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
+    return tuple(table for (table,) in rows)
+
+
+def not_owned(connection: Connection, schema: str, tables: Iterable[str]) -> tuple[str, ...]:
+    """Those of the tables that our role may not alter: it is not in the role that owns them."""
+    with translated():
+        rows = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relname = ANY (%s)"
+            " AND NOT pg_has_role(relowner, 'USAGE')",
+            [schema, list(tables)],
+        ).fetchall()
+    return tuple(table for (table,) in rows)

@@ -1,0 +1,201 @@
+"""The form that tables keep after promotion, on real tables that were loaded."""
+
+from collections.abc import Sequence
+
+import psycopg
+import pytest
+
+from syncd.target import promotion, sequences
+from syncd.target.database import transaction
+from syncd.target.sequences import Floors, SequenceSet
+from tests.plugins.moving import MakeMove, Move
+
+FAMILY = """
+CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, email TEXT COLLATE NOCASE);
+CREATE UNIQUE INDEX parent_email ON parent (email);
+CREATE UNIQUE INDEX parent_short ON parent (code) WHERE length(code) < 3;
+CREATE TABLE child (
+    id INTEGER PRIMARY KEY,
+    parent INTEGER REFERENCES parent ON UPDATE CASCADE ON DELETE CASCADE,
+    other INTEGER REFERENCES parent ON DELETE SET NULL,
+    plain INTEGER REFERENCES parent);
+CREATE TABLE log (line TEXT);
+INSERT INTO parent VALUES (1, 'a', 'A@x'), (2, 'b', 'b@x'), (3, 'c', 'c@x');
+INSERT INTO child VALUES (10, 1, 2, 3);
+INSERT INTO log VALUES ('one'), ('two');
+"""
+
+
+@pytest.fixture
+def family(make_move: MakeMove) -> Move:
+    move = make_move(FAMILY)
+    move.load()
+    return move
+
+
+def finalise(move: Move) -> Sequence[str]:
+    with move.opened() as sides:
+        there = sides.look_at_target()
+        with sides.source.transaction() as connection:
+            plan = sides.plan(connection, there)
+        with transaction(sides.control):
+            return promotion.finalise(sides.control, sides.schema, plan.tables)
+
+
+def set_sequences(move: Move, tables: Sequence[str], floors: Floors) -> tuple[SequenceSet, ...]:
+    with move.opened() as sides:
+        return sequences.set_all(sides.control, sides.schema, tables, floors)
+
+
+def test_before_it_nothing_has_its_final_form(family: Move) -> None:
+    forms = family.query(
+        "SELECT DISTINCT condeferrable FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
+        " AND contype IN ('f', 'u', 'x')"
+    )
+
+    assert forms == [(True,)]
+
+
+def test_foreign_keys_get_the_actions_of_the_source(family: Move) -> None:
+    finalise(family)
+
+    assert family.query(
+        "SELECT a.attname, confupdtype::text, confdeltype::text, condeferrable, convalidated FROM pg_constraint k"
+        " JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] WHERE contype = 'f'"
+        " AND connamespace = 'public'::regnamespace ORDER BY 1"
+    ) == [("other", "a", "n", False, True), ("parent", "c", "c", False, True), ("plain", "a", "a", False, True)]
+
+
+def test_a_parent_takes_its_children_along_as_in_the_source(family: Move) -> None:
+    finalise(family)
+    family.execute("UPDATE child SET plain = NULL; DELETE FROM parent WHERE id = 2; DELETE FROM parent WHERE id = 1")
+
+    assert family.query("SELECT count(*) FROM child") == [(0,)]
+
+
+def test_unique_constraints_are_checked_at_once(family: Move) -> None:
+    finalise(family)
+
+    assert family.query(
+        "SELECT count(*) FROM pg_constraint WHERE condeferrable AND connamespace = 'public'::regnamespace"
+    ) == [(0,)]
+    family.execute("INSERT INTO parent (code) VALUES ('a') ON CONFLICT (code) DO NOTHING")
+
+
+@pytest.mark.parametrize("row", ["'zz', 'a@X'", "'a', 'new@x'"])
+def test_a_unique_index_stands_where_an_exclusion_stood(family: Move, row: str) -> None:
+    finalise(family)
+
+    assert family.query("SELECT count(*) FROM pg_constraint WHERE contype = 'x'") == [(0,)]
+    assert family.query(
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE i.indisunique AND i.indimmediate AND c.relname LIKE 'parent_%' ORDER BY 1"
+    ) == [("parent_code_key",), ("parent_email",), ("parent_pkey",), ("parent_short",)]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        family.execute(f"INSERT INTO parent (code, email) VALUES ({row})")
+
+
+def test_the_key_of_our_own_goes(family: Move) -> None:
+    finalise(family)
+
+    assert family.query("SELECT * FROM log ORDER BY 1") == [("one",), ("two",)]
+
+
+def test_a_second_time_it_does_nothing(family: Move) -> None:
+    assert finalise(family)
+
+    assert finalise(family) == ()
+
+
+def test_it_is_undone_with_its_transaction(family: Move) -> None:
+    with family.opened() as sides:
+        there = sides.look_at_target()
+        with sides.source.transaction() as connection:
+            plan = sides.plan(connection, there)
+        sides.control.execute("BEGIN")
+        promotion.finalise(sides.control, sides.schema, plan.tables)
+        sides.control.execute("ROLLBACK")
+
+    test_before_it_nothing_has_its_final_form(family)
+    assert family.query("SELECT count(_syncd_rowid) FROM log") == [(2,)]
+
+
+def test_a_table_that_was_there_is_left_as_it_is(make_move: MakeMove) -> None:
+    move = make_move(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)",
+        "CREATE TABLE t (id bigint PRIMARY KEY, v text UNIQUE DEFERRABLE)",
+    )
+    move.load()
+
+    assert finalise(move) == ()
+
+
+def test_the_next_id_follows_the_largest(family: Move) -> None:
+    done = set_sequences(family, ["parent", "child"], {})
+
+    assert {one.table: one.value for one in done} == {"parent": 3, "child": 10}
+    family.execute("INSERT INTO parent (code) VALUES ('d')")
+    assert family.query("SELECT max(id) FROM parent") == [(4,)]
+
+
+def test_the_next_id_follows_the_counter_of_the_source(family: Move) -> None:
+    set_sequences(family, ["parent"], {("parent", "id"): 40})
+    family.execute("INSERT INTO parent (code) VALUES ('d')")
+
+    assert family.query("SELECT max(id) FROM parent") == [(41,)]
+
+
+def test_a_sequence_is_never_set_back_and_none_of_its_values_is_used_up(family: Move) -> None:
+    for _ in range(3):
+        set_sequences(family, ["parent"], {("parent", "id"): 40})
+    set_sequences(family, ["parent"], {})
+    family.execute("INSERT INTO parent (code) VALUES ('d')")
+
+    assert family.query("SELECT max(id) FROM parent") == [(41,)]
+
+
+def test_an_empty_table_begins_at_one(make_move: MakeMove) -> None:
+    move = make_move("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT)")
+    move.load()
+    set_sequences(move, ["t"], {})
+    move.execute("INSERT INTO t (v) VALUES ('first')")
+
+    assert move.query("SELECT id FROM t") == [(1,)]
+
+
+def test_serials_and_shared_sequences_of_existing_tables_are_set(make_move: MakeMove) -> None:
+    move = make_move(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE c (id INTEGER PRIMARY KEY); INSERT INTO a VALUES (5); INSERT INTO b VALUES (9);"
+        "INSERT INTO c VALUES (7)",
+        'CREATE SEQUENCE "the ids";'
+        "CREATE TABLE a (id bigint PRIMARY KEY DEFAULT nextval('\"the ids\"'));"
+        "CREATE TABLE b (id bigint PRIMARY KEY DEFAULT nextval('\"the ids\"'));"
+        "CREATE TABLE c (id serial PRIMARY KEY)",
+    )
+    move.load()
+    set_sequences(move, ["a", "b", "c"], {})
+    move.execute("INSERT INTO a DEFAULT VALUES; INSERT INTO c DEFAULT VALUES")
+
+    assert move.query("SELECT max(id) FROM a") == [(10,)]
+    assert move.query("SELECT max(id) FROM c") == [(8,)]
+
+
+def test_statistics_are_made_anew_where_the_rows_changed(family: Move) -> None:
+    with family.opened() as sides:
+        tables = ["parent", "child", "log"]
+        promotion.analyze(sides.control, "public", tables)
+
+        assert promotion.analyze(sides.control, "public", tables) == ()
+
+
+def test_a_table_of_somebody_else_is_told(family: Move) -> None:
+    family.execute("CREATE ROLE promotion_guest; CREATE ROLE promotion_owner")
+    try:
+        family.execute("ALTER TABLE log OWNER TO promotion_owner")
+        with family.opened() as sides:
+            sides.control.execute("SET ROLE promotion_guest")
+            found = promotion.not_owned(sides.control, "public", ["log", "parent"])
+        assert sorted(found) == ["log", "parent"]
+    finally:
+        family.execute("ALTER TABLE log OWNER TO CURRENT_USER; DROP ROLE promotion_guest, promotion_owner")
