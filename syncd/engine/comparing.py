@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from syncd.engine.pending import Pending
 from syncd.engine.sides import Sides
-from syncd.engine.verify.image import reading
 from syncd.model import Batch
 from syncd.plan import TablePlan
 from syncd.source import ranges
@@ -67,7 +66,7 @@ def _batches(image: Database, plan: TablePlan) -> Iterator[Batch]:
     """All rows of the table; of a live file each batch in a transaction of its own."""
     renderer, rows = Renderer(image.connection, plan), ranges.whole(plan)
     while True:
-        with reading(image):
+        with image.reading():
             batch = renderer.next(rows, keyed=True)
         if batch is None:
             return

@@ -70,6 +70,16 @@ class Database:
             finally:
                 self.connection.execute("ROLLBACK")
 
+    @contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """Read one piece of many; of a live file in a transaction of its own, which must be short."""
+        if self.private:
+            with translated(self.path):
+                yield self.connection
+        else:
+            with self.transaction() as connection:
+                yield connection
+
     def check_identity(self) -> None:
         """Raise SourceReplacedError where another file stands where ours stood."""
         if identify(self.path) != self.identity:

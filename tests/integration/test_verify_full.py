@@ -265,10 +265,11 @@ def test_without_a_pass_new_rows_are_missing(items: Move) -> None:
     assert full(items).found == 0
 
 
-def test_no_private_copy_is_left(items: Move) -> None:
+def test_no_private_copy_is_left_but_the_base(items: Move) -> None:
     with items.opened() as sides:
         verify(sides, Asked("full"))
-        assert list(sides.state_dir.glob("*.snapshot")) == []
+        left = {path.stem for path in sides.state_dir.glob("*.snapshot")}
+        assert left == {checkpoint.base_snapshot for checkpoint in sides.checkpoints().values()}
 
 
 def test_the_live_file_is_read_where_there_is_no_room(items: Move, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,3 +287,18 @@ def test_the_result_is_kept_for_the_status(items: Move) -> None:
         last = sides.state.last_verify(sides.control)
     assert last is not None
     assert (last.mode, last.differences) == ("full", 1)
+
+
+def test_deletes_and_updates_that_no_mark_shows_are_brought_first(items: Move) -> None:
+    items.write("DELETE FROM item WHERE id IN (1, 50); UPDATE item SET name = 'new' WHERE id = 7")
+
+    assert full(items).found == 0
+    assert items.query("SELECT count(*), count(*) FILTER (WHERE name = 'new') FROM item") == [(98, 1)]
+
+
+def test_rows_that_stay_by_configuration_are_no_difference(items: Move) -> None:
+    items.configure(f"{TOLERANT}[table:item]\ndeletes = no\n")
+    items.write("DELETE FROM item WHERE id IN (1, 50)")
+
+    assert full(items).found == 0
+    assert items.query("SELECT count(*) FROM item") == [(100,)]

@@ -81,7 +81,7 @@ def test_a_repair_mends_every_kind_of_difference(items: Move) -> None:
     assert items.query("SELECT detail FROM syncd.event WHERE event = 'repaired'") == [("3 rows",)]
 
 
-def test_the_bytes_of_an_equal_key_are_beyond_repair(make_move: MakeMove) -> None:
+def test_a_repair_mends_the_case_of_a_key(make_move: MakeMove) -> None:
     move = make_move(
         "CREATE TABLE item (k TEXT PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO item VALUES ('a', 1), ('b', 2)",
         "CREATE EXTENSION IF NOT EXISTS citext; CREATE TABLE item (k citext PRIMARY KEY, v text)",
@@ -91,7 +91,8 @@ def test_the_bytes_of_an_equal_key_are_beyond_repair(make_move: MakeMove) -> Non
 
     report = full(move, repair=True)
 
-    assert (report.found, report.repaired) == (1, 0)
+    assert (report.found, report.repaired) == (0, 1)
+    assert move.query("SELECT k::text FROM item ORDER BY 1") == [("a",), ("b",)]
 
 
 def test_what_a_trigger_spoils_again_stays_a_difference(items: Move) -> None:

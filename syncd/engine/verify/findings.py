@@ -89,7 +89,8 @@ class Findings:
 
     def check_counts(self) -> None:
         """Hold the counts of rows against each other; of a rejected row the target may hold an older one, or none."""
-        if not self.source_rows - len(self.rejected) <= self.target_rows <= self.source_rows:
+        is_short = self.target_rows < self.source_rows - len(self.rejected)
+        if is_short or (self.plan.deletes and self.target_rows > self.source_rows):
             rejected = f"{len(self.rejected)} of them rejected"
             said = f"{self.source_rows} rows in the source, {rejected}, {self.target_rows} in the target"
             self.further.append(Difference(self.plan.name, "count", "", said))
@@ -103,11 +104,6 @@ class Findings:
     def is_open(self) -> bool:
         """Whether there is anything to look at again, or to repair."""
         return bool(self.suspects or self.extra)
-
-    @property
-    def is_beyond(self) -> bool:
-        """Whether there was more than could be kept."""
-        return bool(self._beyond)
 
     def verdict(self) -> TableVerdict:
         missing = sum(row.missing for row in self.suspects.values())

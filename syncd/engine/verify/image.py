@@ -11,7 +11,7 @@ from syncd.engine.sides import Sides
 from syncd.log import event
 from syncd.plan import Plan, TablePlan
 from syncd.source import snapshot
-from syncd.source.database import Database, translated
+from syncd.source.database import Database
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,6 @@ class Image:
     def discard(self) -> None:
         if self.private:
             self.path.unlink(missing_ok=True)
-
-
-@contextmanager
-def reading(source: Database) -> Iterator[apsw.Connection]:
-    """Read a piece of the image; of a live file in a transaction, which must be short."""
-    if source.private:
-        with translated(source.path):
-            yield source.connection
-    else:
-        with source.transaction() as connection:
-            yield connection
 
 
 class Camera:

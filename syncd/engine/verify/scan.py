@@ -11,7 +11,7 @@ from syncd.engine.crew import Job, run_crew
 from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides
 from syncd.engine.verify.findings import Findings
-from syncd.engine.verify.image import Image, reading
+from syncd.engine.verify.image import Image
 from syncd.engine.verify.look import second_opinion
 from syncd.model import Batch, Range
 from syncd.plan import TablePlan
@@ -84,7 +84,7 @@ class _Worker:
         self._stack.close()
 
     def begin(self, plan: TablePlan, rejected: frozenset[str]) -> Findings:
-        with reading(self._source) as connection:
+        with self._source.reading() as connection:
             rows = source_catalog.row_count(connection, plan.name, plan.where)
             losers = frozenset(key for key, _ in duplicates.find(connection, plan))
         if self._progress:
@@ -93,7 +93,7 @@ class _Worker:
 
     def parts(self, plan: TablePlan) -> tuple[Part, ...]:
         """Ranges for the crew: as many as workers, where the table has rowids and is large enough."""
-        with reading(self._source) as connection:
+        with self._source.reading() as connection:
             spans = ranges.spans(connection, plan, self._sides.config.sync.workers, ROWS_AT_ONCE)
         return tuple((plan.name, ranges.whole(plan, until, after)) for after, until in spans)
 
@@ -117,7 +117,7 @@ class _Worker:
         """Keyed batches; of a live file each in a transaction of its own."""
         renderer = Renderer(self._source.connection, plan)
         while True:
-            with reading(self._source):
+            with self._source.reading():
                 batch = renderer.next(rows, keyed=True)
             if batch is None:
                 return
@@ -142,7 +142,7 @@ class _Worker:
             self._progress.advanced(found.plan.name, read)
 
     def _raw(self, plan: TablePlan, keys: Sequence[str]) -> Mapping[str, sample.Values]:
-        with reading(self._source) as connection:
+        with self._source.reading() as connection:
             return sample.values(connection, plan, keys)
 
     @property
@@ -150,9 +150,12 @@ class _Worker:
         return self._sides.target.timezone
 
     def finish(self, found: Findings) -> None:
-        """Every staged row has a target row of its own: where the target has no more than those, none is extra."""
+        """Every staged row has a target row of its own: where the target has no more than those, none is extra.
+
+        Where deletes are not carried over, rows that the source has no longer are no difference.
+        """
         found.target_rows = target_catalog.row_count(self._connection, self._sides.schema, found.plan.target)
-        if found.matched != found.target_rows:
+        if found.plan.deletes and found.matched != found.target_rows:
             found.add_extra(self.unmatched(found.plan))
         if self._progress:
             self._progress.table_finished(found.plan.name)

@@ -10,10 +10,12 @@ import apsw
 from syncd.engine.again import ReadAgain
 from syncd.engine.catchup import Catchup
 from syncd.engine.sides import Sides
+from syncd.engine.sweep import FEW_DELETES
 from syncd.engine.verify.findings import Findings
 from syncd.engine.verify.image import Camera
 from syncd.engine.verify.look import Look, Looked
 from syncd.engine.verify.scan import still_extra
+from syncd.log import event
 from syncd.plan import Plan, TablePlan
 from syncd.target.compare import Unequal
 
@@ -55,7 +57,7 @@ class Settling:
         if not wanted:
             return
         again = {
-            name: ReadAgain(dict.fromkeys(one.suspects, frozenset()), frozenset(one.extra))
+            name: ReadAgain(dict.fromkeys(one.suspects, frozenset()), _deletable(one))
             for name, one in found.items()
             if one.is_open
         }
@@ -86,6 +88,15 @@ class Settling:
                     one = found[plan.name]
                     one.extra = still_extra(self._sides, image, plan, one.extra)
         return look.compare(self._catchup.connection, self._sides.schema, found, self._sides.target.timezone)
+
+
+def _deletable(found: Findings) -> frozenset[str]:
+    """The extra rows; none where they are so many that the source may have been emptied by mistake."""
+    if len(found.extra) <= FEW_DELETES or len(found.extra) * 2 <= found.target_rows:
+        return frozenset(found.extra)
+    said = f"{len(found.extra)} of {found.target_rows} rows would be deleted; if that is right: syncd sweep --force"
+    event("ERROR", "repair_refused", f"{found.plan.name}: {said}", table=found.plan.name, rows=len(found.extra))
+    return frozenset()
 
 
 def _size(found: Findings) -> int:

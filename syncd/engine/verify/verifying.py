@@ -14,6 +14,7 @@ import apsw
 from syncd.engine.catchup import Catchup, Observer
 from syncd.engine.progress import Progress, Silent
 from syncd.engine.sides import Sides
+from syncd.engine.sweep import sweep
 from syncd.engine.verify.findings import Findings
 from syncd.engine.verify.image import Camera
 from syncd.engine.verify.look import Look
@@ -21,10 +22,10 @@ from syncd.engine.verify.scan import scan
 from syncd.engine.verify.settle import Settling
 from syncd.errors import StopError, UsageError
 from syncd.log import event
-from syncd.model import Difference, TableVerdict, VerifyReport
+from syncd.model import Difference, Phase, TableVerdict, VerifyReport
 from syncd.plan import Plan, TablePlan
 from syncd.source import catalog as source_catalog
-from syncd.source import sample
+from syncd.source import sample, snapshot
 from syncd.target import catalog as target_catalog
 from syncd.target import reject
 from syncd.target.database import Connection, transaction
@@ -97,7 +98,16 @@ class _Verify:
         return (*(one.verdict() for one in found.values()), *map(self._not_loaded, self.absent))
 
     def _sweep(self) -> None:
-        """Bring what no mark shows."""
+        """Bring what no mark shows.
+
+        Without a base, or room for a snapshot, a sweep compares with the target: it would mend, unasked, what this
+        verify is to tell.
+        """
+        sides = self.sides
+        known = [c for c in sides.checkpoints().values() if c.phase is Phase.CATCHUP]
+        has_bases = bool(known) and all(checkpoint.base_snapshot for checkpoint in known)
+        if has_bases and snapshot.has_room(sides.source, sides.state_dir):
+            sweep(sides, self.catchup)
 
     def _observe(self, observer: Observer) -> None:
         """Call it at the end of a pass's reading, or without a pass in a transaction of the source."""
