@@ -176,17 +176,22 @@ def _with_hypertables(source: Database, tables: Iterable[TableDraft]) -> Iterato
 
 
 def _hypertable(connection: SourceConnection, table: TableDraft) -> Hypertable | None:
-    """The first column of complete moments that grows with the rowid, else one that is a part of the table's key."""
+    """A column of complete moments that is a part of a unique key, else the one that grows most with the rowid.
+
+    The date mark is none: the moment of a row's last change moves it from chunk to chunk.
+    """
+    source, mark = table.plan.source, table.plan.mark.moment
+    keys = tuple(_unique_keys(source))
     found = [
         one
         for dates in table.dates
-        if dates.complete and (one := series.look(connection, table.plan.source, dates.column, dates.origin))
+        if dates.complete and dates.column != mark
+        if (one := series.look(connection, source, dates.column, dates.origin))
+        if one.growing >= _GROWING or any(_has(key, one.column) for key in keys)
     ]
-    keyed = {name.lower() for name in table.plan.source.primary_key}
-    likely = [one for one in found if one.growing >= _GROWING or one.column.lower() in keyed]
-    if not likely:
+    if not found:
         return None
-    chosen = min(likely, key=lambda one: (one.column.lower() not in keyed, -one.growing))
+    chosen = min(found, key=lambda one: (not any(_has(key, one.column) for key in keys), -one.growing))
     rows_a_day = table.rows / max(chosen.days, 1 / 24)
     fitting = [name for name, days in _INTERVALS if rows_a_day * days <= CHUNK_ROWS]
     return Hypertable(
@@ -195,17 +200,21 @@ def _hypertable(connection: SourceConnection, table: TableDraft) -> Hypertable |
         _segments(connection, table, chosen.column),
         chosen,
         rows_a_day,
-        tuple(key for key in _unique_keys(table.plan.source) if chosen.column.lower() not in map(str.lower, key)),
+        tuple(key for key in keys if not _has(key, chosen.column)),
     )
 
 
+def _has(key: tuple[str, ...], column: str) -> bool:
+    return column.lower() in map(str.lower, key)
+
+
 def _segments(connection: SourceConnection, table: TableDraft, time_column: str) -> tuple[str, ...]:
-    """Columns that part the rows in groups of some size: those of the key, else of foreign keys and indexes."""
+    """Columns that part the rows in groups: those of the key with the time, else of foreign keys and indexes."""
     source = table.plan.source
     others = [column for key in source.foreign_keys for column in key.columns]
     others += [index.columns[0] for index in source.indexes if index.columns[0]]
-    for names in (source.primary_key, others):
-        wanted = [name for name in dict.fromkeys(names) if name and name.lower() != time_column.lower()]
+    for names in (*(key for key in _unique_keys(source) if _has(key, time_column)), others):
+        wanted = [name for name in dict.fromkeys(names) if name.lower() != time_column.lower()]
         counts = series.distinct(connection, source, wanted)
         if found := tuple(name for name in wanted if 1 < counts[name] <= table.rows / _ROWS_A_SEGMENT):
             return found

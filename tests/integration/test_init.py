@@ -24,9 +24,12 @@ CREATE TABLE reading (id INTEGER PRIMARY KEY, place INTEGER NOT NULL REFERENCES 
 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 119999)
 INSERT INTO reading SELECT i + 1, 1 + i % 2, 1700000000 + i * 60, iif(i % 7, date(1700000000, 'unixepoch'), NULL), i
 FROM n;
-CREATE TABLE bar (ticker TEXT NOT NULL, day DATE NOT NULL, close NUMERIC(15,4), PRIMARY KEY (ticker, day));
+CREATE TABLE bar (id INTEGER PRIMARY KEY, ticker TEXT NOT NULL, day DATE NOT NULL, close NUMERIC(15,4),
+    updated_at DATETIME NOT NULL, UNIQUE (ticker, day));
+CREATE INDEX bar_updated_at ON bar (updated_at);
 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 119999)
-INSERT INTO bar SELECT 't' || (i / 1200), date('2020-01-01', '+' || (i % 1200) || ' days'), i FROM n;
+INSERT INTO bar SELECT i, 't' || (i / 1200), date('2020-01-01', '+' || (i % 1200) || ' days'), i,
+    datetime(1700000000 + i, 'unixepoch') FROM n;
 CREATE TABLE event (id INTEGER PRIMARY KEY, at TEXT NOT NULL, payload);
 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
 INSERT INTO event SELECT i, '2024-01-01 12:30:00', iif(i % 2, i, 'text') FROM n;
@@ -93,7 +96,8 @@ def test_a_table_that_grows_with_time_is_a_likely_hypertable(drafted: str) -> No
 
 def test_a_date_in_the_key_makes_one_too_whatever_the_order_of_insertion(drafted: str) -> None:
     assert "#[hypertable:bar]\n#time_column = day\n#chunk_interval = 1 year\n#segment_by = ticker\n" in drafted
-    assert "no unique key without" not in section(drafted, "bar")
+    assert "watermark = date:updated_at" in section(drafted, "bar")
+    assert section(drafted, "bar").count("no unique key without its time column") == 1
 
 
 def test_a_small_table_is_none(drafted: str) -> None:
