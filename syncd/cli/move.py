@@ -8,6 +8,7 @@ from syncd.cli.inspect import compare
 from syncd.cli.options import Command, tables_option
 from syncd.cli.session import Session, with_session
 from syncd.cli.stop import StopSignal
+from syncd.console.checked import check_page
 from syncd.console.moved import dry_run_page, load_page, pass_page
 from syncd.engine.catchup import Catchup
 from syncd.engine.check import NoGoError, confirm_go
@@ -15,7 +16,6 @@ from syncd.engine.dryrun import dry_run, dry_run_of_source
 from syncd.engine.load import load
 from syncd.engine.persistence import persistently
 from syncd.engine.sides import Ownership, Sides
-from syncd.engine.verify import Asked
 from syncd.engine.verify import Asked
 from syncd.errors import RefusedError, RetryError, TargetError, UsageError
 from syncd.model import Applied, PassReport, Phase, TableReport
@@ -28,6 +28,9 @@ accept_new_source_option = click.option(
 )
 
 
+force_option = click.option("--force", is_flag=True, help="Load also where the check says NO-GO.")
+
+
 @click.command("load", cls=Command)
 @tables_option
 @click.option(
@@ -35,10 +38,11 @@ accept_new_source_option = click.option(
 )
 @click.option("--resume", is_flag=True, help="Go on where the last load stood. A load always does.")
 @click.option("--validate-only", is_flag=True, help="Load nothing; compare what is there by a random sample.")
+@force_option
 @accept_new_source_option
 @with_session
 def load_command(
-    session: Session, *, only_dry: bool, resume: bool, validate_only: bool, accept_new_source: bool
+    session: Session, *, only_dry: bool, resume: bool, validate_only: bool, force: bool, accept_new_source: bool
 ) -> int:
     """Copy every table that is not loaded yet.
 
@@ -54,7 +58,7 @@ def load_command(
         return _dry_run(session)
     return persistently(
         lambda: session.sides(Ownership.BORROW, accept_new_source=accept_new_source),
-        lambda sides: compare(session, sides, Asked("sample")) if validate_only else _load(session, sides),
+        lambda sides: compare(session, sides, Asked("sample")) if validate_only else _load(session, sides, force=force),
     )
 
 
@@ -99,6 +103,16 @@ def _load(session: Session, sides: Sides, *, force: bool) -> int:
         session.console.say(LOAD_STOPPED)
         return stop.exit_code
     return EXIT_STOPPED_TABLE if report.stopped or before else 0
+
+
+def _confirm_go(session: Session, sides: Sides) -> None:
+    """Raise NoGoError, with every finding shown, where the quick check says NO-GO."""
+    try:
+        with session.console.busy("checking"):
+            confirm_go(sides)
+    except NoGoError as error:
+        session.console.show(check_page(error.report))
+        raise
 
 
 def _stopped_before(sides: Sides, report: PassReport) -> tuple[TableReport, ...]:
@@ -147,9 +161,10 @@ def _sync(session: Session, sides: Sides) -> int:
 
 
 @click.command(cls=Command)
+@force_option
 @accept_new_source_option
 @with_session
-def run(session: Session, *, accept_new_source: bool) -> int:
+def run(session: Session, *, force: bool, accept_new_source: bool) -> int:
     """Load what is not loaded yet, then keep the target current until stopped.
 
     SIGHUP reads the configuration again, SIGTERM and Ctrl-C stop after the batch in work.
@@ -162,4 +177,6 @@ def run(session: Session, *, accept_new_source: bool) -> int:
         # Imported here: no other command waits for the scheduler and the watcher to be imported.
         from syncd.service.daemon import run_daemon  # noqa: PLC0415
 
-        return run_daemon(session.reloaded(), target, session.reloaded, accept_new_source=accept_new_source)
+        return run_daemon(
+            session.reloaded(), target, session.reloaded, accept_new_source=accept_new_source, force=force
+        )
