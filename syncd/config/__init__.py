@@ -9,12 +9,14 @@ from syncd.config.sections import (
     HypertableConfig,
     IndexConfig,
     LogConfig,
+    NotifyConfig,
     SourceConfig,
     SyncConfig,
     TableConfig,
     TargetConfig,
     TypeOverride,
     Watermark,
+    WebConfig,
 )
 from syncd.config.values import ForeignKeys, NameStyle, OnConflict, WatermarkKind
 
@@ -28,6 +30,7 @@ __all__ = [
     "IndexConfig",
     "LogConfig",
     "NameStyle",
+    "NotifyConfig",
     "OnConflict",
     "SourceConfig",
     "SyncConfig",
@@ -36,5 +39,6 @@ __all__ = [
     "TypeOverride",
     "Watermark",
     "WatermarkKind",
+    "WebConfig",
     "load",
 ]

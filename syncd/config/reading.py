@@ -22,11 +22,13 @@ from syncd.config.sections import (
     HypertableConfig,
     IndexConfig,
     LogConfig,
+    NotifyConfig,
     Section,
     SourceConfig,
     SyncConfig,
     TableConfig,
     TargetConfig,
+    WebConfig,
 )
 from syncd.config.values import meant
 from syncd.errors import ConfigError
@@ -42,6 +44,8 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "aggregate:NAME": AggregateConfig,
     "index:NAME": IndexConfig,
     "benchmark:NAME": BenchmarkConfig,
+    "web": WebConfig,
+    "notify": NotifyConfig,
     "log": LogConfig,
 }
 _FAMILIES = {

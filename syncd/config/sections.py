@@ -21,6 +21,8 @@ from syncd.config.values import (
     Ratio,
     Sweep,
     WatermarkKind,
+    address,
+    command_line,
     crontab,
     one_for_each_processor,
     timezone_name,
@@ -175,6 +177,26 @@ class BenchmarkConfig(Section):
     query: Expression
 
 
+class WebConfig(Section):
+    """The dashboard and the metrics. `hosts` are further names under which viewers may ask for it."""
+
+    listen: Annotated[str, AfterValidator(address)] | None = None
+    hosts: Names = ()
+    token_file: Path | None = None
+
+
+class NotifyConfig(Section):
+    """Who is told, and of what. `urls` are Apprise's, and secrets: `repr()` leaves them out."""
+
+    urls: Names = Field(default=(), repr=False)
+    urls_file: Path | None = None
+    command: Annotated[str, AfterValidator(command_line)] | None = None
+    lag: Duration = Field(default=timedelta(seconds=60), gt=timedelta())
+    lag_for: Duration = Field(default=timedelta(seconds=30), ge=timedelta())
+    rejects: int = Field(default=1, ge=1)
+    repeat: Duration = Field(default=timedelta(seconds=3600), ge=timedelta())
+
+
 class LogConfig(Section):
     """What is logged and how."""
 
@@ -193,6 +215,8 @@ class Config(Section):
     aggregates: Mapping[str, AggregateConfig] = {}
     indexes: Mapping[str, IndexConfig] = {}
     benchmarks: Mapping[str, BenchmarkConfig] = {}
+    web: WebConfig = WebConfig()
+    notify: NotifyConfig = NotifyConfig()
     log: LogConfig = LogConfig()
 
     def table(self, name: str) -> TableConfig:

@@ -4,6 +4,7 @@ import csv
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Iterable
 from datetime import UTC, timedelta
 from enum import StrEnum
@@ -142,6 +143,25 @@ def timezone_name(value: str) -> str:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
         raise ValueError("is no time zone" + meant(value, available_timezones())) from None
+    return value
+
+
+def address(value: str) -> str:
+    """HOST:PORT, or [HOST]:PORT for an IPv6 address."""
+    host, _, port = value.strip().rpartition(":")
+    if not host.strip("[]") or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("is no address; write HOST:PORT, as in 127.0.0.1:8787")
+    return value.strip()
+
+
+def command_line(value: str) -> str:
+    """A program and its arguments, split as a shell would, but run without one."""
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        raise ValueError("has a quote that is not closed") from None
+    if not words:
+        raise ValueError("names no program")
     return value
 
 

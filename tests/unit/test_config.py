@@ -19,6 +19,7 @@ from syncd.config import (
     HypertableConfig,
     IndexConfig,
     LogConfig,
+    NotifyConfig,
     OnConflict,
     SourceConfig,
     SyncConfig,
@@ -26,6 +27,7 @@ from syncd.config import (
     TargetConfig,
     Watermark,
     WatermarkKind,
+    WebConfig,
     load,
 )
 from syncd.errors import ConfigError, RefusedError
@@ -496,6 +498,8 @@ class TestExample:
         "aggregate:ohlcv_monthly": AggregateConfig,
         "index:ohlcv_region_date": IndexConfig,
         "benchmark:one_ticker": BenchmarkConfig,
+        "web": WebConfig,
+        "notify": NotifyConfig,
         "log": LogConfig,
     }
 

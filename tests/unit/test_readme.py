@@ -21,11 +21,13 @@ from syncd.config import (
     HypertableConfig,
     IndexConfig,
     LogConfig,
+    NotifyConfig,
     SourceConfig,
     SyncConfig,
     TableConfig,
     TargetConfig,
     Watermark,
+    WebConfig,
 )
 from syncd.target.sql import statement
 
@@ -43,6 +45,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "aggregate:NAME": AggregateConfig,
     "index:NAME": IndexConfig,
     "benchmark:NAME": BenchmarkConfig,
+    "web": WebConfig,
+    "notify": NotifyConfig,
     "log": LogConfig,
 }
 FOREIGN_OPTIONS = {"--now"}
