@@ -12,7 +12,7 @@ from syncd.errors import MarkError, SchemaError, TableError
 from syncd.model import Batch, Mark, Phase, Range, Refusal
 from syncd.plan import Plan, TablePlan
 from syncd.source import duplicates, ranges
-from syncd.source.holders import TargetKeys, canonical, is_own
+from syncd.source.holders import TargetKeys, canonical, is_own, lines
 from syncd.source.render import Renderer
 from syncd.target.stage import duplicate_key
 from syncd.target.state import Checkpoint
@@ -25,10 +25,10 @@ MANY_TIES = 200
 class TableReading:
     """What a pass read of one table: the batches, the mark that they reach, and the keys that were read again.
 
-    `gone` are those of the keys whose rows the source has no longer, with the target keys known for them; `settled`
-    those whose rows are as the base of the sweep at work has them. `vanished` are target keys that no source row has
-    any longer, unless one of `kept` is the same key to PostgreSQL. `duplicates` gave way to rows that were read, or
-    were read and gave way: they are refused. `error` says why nothing was read.
+    `gone` are those of the keys whose rows the source has no longer, with the target keys known for them. `unsettled`
+    are those whose rows are not as the base of the sweep at work will have them, if one is (`swept`). `vanished` are
+    target keys that no source row has any longer, unless one of `kept` is the same key to PostgreSQL. `duplicates`
+    gave way to rows that were read, or were read and gave way: they are refused. `error` says why nothing was read.
     """
 
     plan: TablePlan
@@ -36,7 +36,8 @@ class TableReading:
     batches: tuple[Held, ...] = ()
     again: frozenset[str] = frozenset()
     gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    settled: frozenset[str] = frozenset()
+    unsettled: frozenset[str] = frozenset()
+    swept: bool = False
     vanished: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     duplicates: tuple[Refusal, ...] = ()
@@ -72,7 +73,7 @@ def read_table(
 ) -> TableReading:
     """Read a table's rows beyond its mark up to the bound that is fixed first, and the rows of the keys `again`.
 
-    `image` renders the snapshot that is to be the base: rows read again that are the same in it are settled.
+    `image` renders the snapshot that is to be the base: rows read again that are not the same in it are unsettled.
     """
     plan, connection = renderer.plan, renderer.connection
     until, classes = ranges.bound(connection, plan)
@@ -88,13 +89,12 @@ def read_table(
     whole = [ranges.of_keys(plan, found.keys)] if found.keys else []
     losers = dict(pair for rows in (*beyond, *whole) for pair in duplicates.among(connection, plan, rows))
     batches = [spool.add(b) for rows in beyond for b in _rendered(renderer, rows, losers)]
-    settled: set[str] = set()
+    unsettled: set[str] = set()
     for part, rows in chunks:
         held = [spool.add(batch) for batch in _rendered(renderer, rows, losers)]
-        if image and _is_same(held, _rendered(image, rows, losers)):
-            settled.update(part)
-            held = [replace(one, settled=True) for one in held]
-        batches += held
+        batches += [replace(one, swept=image is not None) for one in held]
+        if image and not _is_same(held, _rendered(image, rows, losers)):
+            unsettled |= _unlike(renderer, image, part)
     refused = tuple(duplicate_key(loser, winner) for loser, winner in losers.items())
     return TableReading(
         plan,
@@ -102,7 +102,8 @@ def read_table(
         tuple(batches),
         found.keys,
         found.gone,
-        frozenset(settled),
+        frozenset(unsettled),
+        image is not None,
         found.vanished,
         found.kept,
         refused,
@@ -154,6 +155,15 @@ def _known(plan: TablePlan, source_key: str, target_keys: frozenset[str]) -> fro
 
 def _rendered(renderer: Renderer, rows: Range, losers: Mapping[str, str]) -> Iterator[Batch]:
     return renderer.batches(ranges.without(rows, renderer.plan, frozenset(losers)), keyed=True)
+
+
+def _unlike(renderer: Renderer, image: Renderer, keys: list[str]) -> set[str]:
+    """The keys whose rows are not the same in the image."""
+    try:
+        here, there = (lines(one.connection, one.plan, keys) for one in (renderer, image))
+    except apsw.TooBigError:
+        return set(keys)
+    return {key for key in keys if here.get(key) != there.get(key)}
 
 
 def _is_same(held: list[Held], image: Iterator[Batch]) -> bool:

@@ -15,7 +15,7 @@ IN_MEMORY = 64 * 2**20
 
 @dataclass(frozen=True)
 class Held:
-    """A batch whose payload lies in the spool. `settled`: its rows are as the base of the sweep at work has them."""
+    """A batch whose payload lies in the spool. `swept`: the sweep at work reads its rows again."""
 
     offset: int
     length: int
@@ -23,7 +23,7 @@ class Held:
     read: int
     refusals: tuple[Refusal, ...]
     digest: bytes
-    settled: bool = False
+    swept: bool = False
 
 
 class Spool:

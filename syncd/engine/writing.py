@@ -186,9 +186,9 @@ class Writer:
 
     def _translated(self, reading: TableReading, pass_: "_Pass", *, strict: bool) -> _Outcome:
         with translated(reading.plan.name):
-            return self._apply(reading, pass_.spool, strict=strict)
+            return self._apply(reading, pass_, strict=strict)
 
-    def _apply(self, reading: TableReading, spool: Spool, *, strict: bool) -> _Outcome:
+    def _apply(self, reading: TableReading, pass_: "_Pass", *, strict: bool) -> _Outcome:
         """Bring one table's rows into the target and keep those that cannot land.
 
         Where rows were refused before, they are likely to be again: the slower way stands ready then.
@@ -198,13 +198,14 @@ class Writer:
         applied, refusals = Applied(), list(reading.duplicates)
         for held in reading.batches:
             land = self.stage.land if strict or reading.again else self.stage.land_all
-            landed = land(plan, spool.payload(held), touch=self._touch(settled=held.settled))
+            landed = land(plan, pass_.spool.payload(held), touch=self._touch(settled=held.swept))
             applied += replace(landed.applied, read=held.read, size=held.length)
             refusals += [*held.refusals, *landed.refusals]
         applied += Applied(rejected=len(refusals))
         refused = frozenset(refusal.source_key for refusal in refusals)
-        self._remember_gone(reading)
-        self._keep(plan, refusals, reading.again - refused)
+        self._remember(reading)
+        rejects = pass_.rejects.get(plan.name, frozenset())
+        self._keep(plan, refusals, (reading.again & rejects) - refused)
         error = reading.error or self._judge(plan, known, applied, tried_again=bool(reading.again))
         checkpoint = replace(
             known,
@@ -217,15 +218,18 @@ class Writer:
         report = TableReport(plan.name, applied, time.monotonic() - began, str(error or ""))
         return _Outcome(report, checkpoint, refused)
 
-    def _touch(self, *, settled: bool) -> Touch:
-        """The sweep at work may forget a settled key; it is applied as the base to be has it."""
+    def _touch(self, *, settled: bool = False) -> Touch:
+        """The sweep at work may forget a settled key: its row landed as the base will have it."""
         return Touch(self._sides.state.source_name, self.round - settled)
 
-    def _remember_gone(self, reading: TableReading) -> None:
-        """Remember the keys of rows that are gone: they may come back as the base still has them."""
-        for settled in (True, False):
-            keys = {key: known for key, known in reading.gone.items() if (key in reading.settled) is settled}
-            touched.remember(self._connection, self._touch(settled=settled), reading.plan.name, keys)
+    def _remember(self, reading: TableReading) -> None:
+        """Remember what no stage told: keys of rows that are gone, and those that the next sweep has to read again."""
+        name = reading.plan.name
+        gone = reading.gone.items()
+        settled = {key: known for key, known in gone if reading.swept and key not in reading.unsettled}
+        touched.remember(self._connection, self._touch(settled=True), name, settled)
+        touched.remember(self._connection, self._touch(), name, {k: v for k, v in gone if k not in settled})
+        touched.keep(self._connection, self._touch(), name, reading.unsettled)
 
     def _keep(self, plan: TablePlan, refusals: list[Refusal], settled: frozenset[str]) -> None:
         """Keep the refused rows whole, and forget the rejects of rows that landed or are gone."""

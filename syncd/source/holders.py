@@ -77,6 +77,17 @@ class TargetKeys:
         return {key: written for key, target_key in pairs if (written := _decoded(target_key))}
 
 
+def lines(connection: apsw.Connection, plan: TablePlan, source_keys: Collection[str]) -> Mapping[str, bytes | str]:
+    """All that rendering makes of each of these rows: two rows alike land alike. Raises apsw.TooBigError."""
+    relation = Relation(plan)
+    columns = guarded(plan, relation)
+    refused = verdict(columns, relation.broken, utf16=plan.source.utf16)
+    line = joined((*(column.how.careful_field for column in columns), f"quote({refused})"))
+    shown = line if plan.source.utf16 else f"CAST({line} AS BLOB)"
+    rows = relation.where(ranges.of_keys(plan, source_keys).where)
+    return dict(query(connection, f"SELECT {relation.source_key}, {shown} FROM {rows}"))
+
+
 def _in_quotes(member: Guarded) -> str:
     field = member.how.careful_field
     return f"iif(substr({field},1,1)='''',{field},''''||{field}||'''')"

@@ -1,5 +1,6 @@
 """Deleting rows by their target keys, as the target's own key compares them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import psycopg
@@ -48,6 +49,15 @@ def delete(
     return Deleted(rows)
 
 
+def count(connection: Connection, schema: str, plan: TablePlan, target_keys: Collection[str]) -> int:
+    """How many of these rendered keys the target has; call it in a transaction."""
+    deleting = _Deleting(connection, schema, plan)
+    deleting.collect(frozenset(target_keys), frozenset())
+    found = deleting.count()
+    deleting.end()
+    return found
+
+
 class _Deleting:
     """The keys of one table in a temporary table of its own."""
 
@@ -92,7 +102,7 @@ class _Deleting:
     def one_by_one(self) -> Deleted:
         """Delete what nothing refers to; each deleted key leaves the temporary table, so that the others remain."""
         block = sql.SQL(_BLOCK).format(keys=self._keys, target=self._target, same=self._same("t", "v"))
-        before = self._count()
+        before = self.count()
         self._connection.execute(sql.SQL("DO {}").format(sql.Literal(block.as_string())))
         rows = self._connection.execute(
             sql.SQL("SELECT {} FROM {}").format(sql.Identifier(_WRITTEN), self._keys)
@@ -100,7 +110,7 @@ class _Deleting:
         self.end()
         return Deleted(before - len(rows), frozenset(key for (key,) in rows))
 
-    def _count(self) -> int:
+    def count(self) -> int:
         """How many of the keys the target has."""
         query = sql.SQL("SELECT count(*) FROM {} t JOIN {} v ON {}").format(
             self._target, self._keys, self._same("t", "v")

@@ -46,7 +46,17 @@ def remember(connection: Connection, touch: Touch, table: str, keys: Mapping[str
             " SELECT %s, %s, p ->> 0, p ->> 1, %s FROM jsonb_array_elements(%s::jsonb) AS p"
             " ON CONFLICT (source_name, table_name, source_key, target_key)"
             " DO UPDATE SET round = excluded.round WHERE k.round <> excluded.round",
-            [touch.source_name, table, touch.round, json.dumps(sorted(set(pairs)))],
+            [touch.source_name, table, touch.round, json.dumps(pairs)],
+        )
+
+
+def keep(connection: Connection, touch: Touch, table: str, source_keys: Iterable[str]) -> None:
+    """Take these source keys over into the round."""
+    if keys := list(source_keys):
+        connection.execute(
+            "UPDATE syncd.touched SET round = %s WHERE source_name = %s AND table_name = %s AND round < %s"
+            " AND source_key IN (SELECT jsonb_array_elements_text(%s::jsonb))",
+            [touch.round, touch.source_name, table, touch.round, json.dumps(keys)],
         )
 
 
@@ -62,9 +72,9 @@ def target_keys(
     """The target keys that are known for these source keys."""
     rows = connection.execute(
         "SELECT source_key, array_agg(target_key) FILTER (WHERE target_key <> '') FROM syncd.touched"
-        " WHERE source_name = %s AND table_name = %s AND source_key = ANY(%s) AND source_key <> ''"
-        " GROUP BY source_key",
-        [source_name, table, list(source_keys)],
+        " WHERE source_name = %s AND table_name = %s AND source_key <> ''"
+        " AND source_key IN (SELECT jsonb_array_elements_text(%s::jsonb)) GROUP BY source_key",
+        [source_name, table, json.dumps(list(source_keys))],
     ).fetchall()
     return {key: frozenset(known or ()) for key, known in rows}
 
@@ -91,8 +101,12 @@ def alone(connection: Connection, source_name: str, table: str) -> frozenset[str
 
 
 def forget(connection: Connection, source_name: str, tables: Iterable[str], round_: int) -> None:
-    """Forget what earlier rounds touched in these tables."""
+    """Forget what earlier rounds touched in these tables; of a proven table it stays known that it is unproven."""
     connection.execute(
-        "DELETE FROM syncd.touched WHERE source_name = %s AND table_name = ANY(%s) AND round < %s",
+        "WITH gone AS (DELETE FROM syncd.touched WHERE source_name = %s AND table_name = ANY(%s) AND round < %s"
+        " RETURNING source_name, table_name, source_key, target_key)"
+        " INSERT INTO syncd.unproven AS u (source_name, table_name, source_key, target_key)"
+        " SELECT gone.* FROM gone JOIN syncd.proven USING (source_name, table_name)"
+        " ON CONFLICT (source_name, table_name, source_key, target_key) DO UPDATE SET at = excluded.at",
         [source_name, list(tables), round_],
     )

@@ -92,7 +92,7 @@ def test_what_a_crash_left_on_the_disk_is_removed(scene: Scene, start_syncd: Sta
     shutil.copy(snapshot, stale)
     stale.with_name(stale.name + "-journal").touch()
     assert run_syncd("load", "-c", scene.config).returncode == 0
-    assert [path for path in scene.state_dir.rglob("*") if path.is_file()] == []
+    assert [path for path in scene.state_dir.rglob("*") if path.is_file()] == [snapshot]
     scene.assert_equal()
 
 
