@@ -28,7 +28,7 @@ def check(sides: Sides, progress: Progress, *, quick: bool = False) -> CheckRepo
 def check_source_alone(
     config: Config, database: Database, error: SyncdError | None, progress: Progress, *, quick: bool = False
 ) -> CheckReport:
-    """The same without the target, which cannot be used because of `error`."""
+    """The same without the target, which cannot be used because of `error`; None where nobody asked for it."""
     began = time.monotonic()
     there = TargetSide({}, {})
     with database.transaction() as connection:
