@@ -11,6 +11,7 @@ from datetime import datetime
 from syncd.console.page import Column, Page, Paragraph, Table
 from syncd.engine.status import StatusReport
 from syncd.model import LastVerify, Phase, Reject, TableStatus
+from syncd.target.control import Control
 
 EXAMPLES = 3
 ON_A_TERMINAL = 50
@@ -26,12 +27,15 @@ def status_page(report: StatusReport) -> Page:
         Paragraph("target  {}", (report.target,)),
         Paragraph("syncd   {}", (at_work,)),
         *_last_verify(report.last_verify),
+        *_live(report),
     )
     document = {
         "source": report.source,
         "target": report.target,
         "owner": report.owner,
         "last_verify": asdict(report.last_verify) if report.last_verify else None,
+        "controls": [asdict(asked) for asked in report.controls],
+        "daemon": asdict(report.beat) if report.beat else None,
         "tables": [_status_document(t) for t in report.tables],
     }
     if not report.tables:
@@ -39,7 +43,7 @@ def status_page(report: StatusReport) -> Page:
     phases = Counter(t.phase for t in report.tables)
     told = ", ".join(f"{phases[phase]} {word}" for phase, word in _PHASES.items() if phases[phase])
     tables = Paragraph("tables  {}: {}", (len(report.tables), told))
-    return Page(document, (*head, tables, _status_table(report.tables), *_errors(report.tables)))
+    return Page(document, (*head, tables, _status_table(report), *_errors(report.tables)))
 
 
 def _last_verify(last: LastVerify | None) -> tuple[Paragraph, ...]:
@@ -49,17 +53,50 @@ def _last_verify(last: LastVerify | None) -> tuple[Paragraph, ...]:
     return (Paragraph("verify  {}: {}, {}", (*told, _moment(last.at)), "bold red" if last.differences else ""),)
 
 
-def _status_table(tables: Sequence[TableStatus]) -> Table:
+def _live(report: StatusReport) -> tuple[Paragraph, ...]:
+    """What the daemon told last, and what somebody asked of it."""
+    told: list[Paragraph] = []
+    if (beat := report.beat) and report.owner == "running":
+        style = "bold red" if beat.trouble or beat.is_stale else ""
+        told.append(Paragraph("lag     {} s, {} rows/s", (beat.lag, round(beat.rate)), style))
+        told += [Paragraph("        {}", (said,), "bold red") for said in beat.trouble]
+        if beat.is_stale:
+            told.append(Paragraph("        the daemon has told nothing for {} s", (beat.age,), "bold red"))
+        elif beat.ready:
+            told.append(Paragraph("cutover ready", (), "green"))
+        else:
+            told += [Paragraph("cutover not ready: {}", (said,)) for said in beat.hindrances[:1]]
+    return (*told, *(Paragraph("asked   {}", (_asked(asked),), "yellow") for asked in report.controls))
+
+
+def _asked(asked: Control) -> str:
+    wanted = ["paused"] if asked.paused else []
+    wanted += [f"at most {asked.rows_per_second} rows/s"] if asked.rows_per_second else []
+    return f"{asked.table or 'every table'}: {' and '.join(wanted)}, by {asked.who}, {asked.since}"
+
+
+def _status_table(report: StatusReport) -> Table:
+    live = report.beat.tables if report.beat and report.owner == "running" else {}
     columns = (
         Column("table"),
         Column("phase", styles={"stopped": "bold red", "load": "cyan", "catchup": "green"}),
         Column("rows", number=True),
         Column("mark"),
+        Column("lag", number=True),
         Column("rejects", number=True, alarm="yellow"),
         Column("changed"),
     )
     rows = tuple(
-        (t.table, str(t.phase), int(t.rows_applied), _mark(t), t.rejects, _moment(t.updated_at)) for t in tables
+        (
+            t.table,
+            str(t.phase),
+            int(t.rows_applied),
+            _mark(t),
+            float(live[t.table]["lag"]) if t.table in live else None,
+            t.rejects,
+            _moment(t.updated_at),
+        )
+        for t in report.tables
     )
     return Table(columns, rows)
 

@@ -26,12 +26,6 @@ class Control:
         return not self.paused and self.rows_per_second is None
 
 
-def is_there(connection: Connection) -> bool:
-    """Whether the state schema has a place for it: older ones have not, until a daemon of this release starts."""
-    with translated():
-        return bool(connection.execute("SELECT to_regclass('syncd.control') IS NOT NULL").fetchall()[0][0])
-
-
 def read(connection: Connection, source_name: str) -> tuple[Control, ...]:
     """What is asked for now, that of all tables first."""
     with translated():

@@ -114,8 +114,6 @@ def publish(connection: Connection, source_name: str, report: Mapping[str, objec
 def published(connection: Connection, source_name: str) -> tuple[float, Mapping[str, Any]] | None:
     """The daemon's last report and its age in seconds; None where there is none."""
     with translated():
-        if not connection.execute("SELECT to_regclass('syncd.beat') IS NOT NULL").fetchall()[0][0]:
-            return None
         rows = connection.execute(
             "SELECT extract(epoch FROM clock_timestamp() - at)::float8, report FROM syncd.beat WHERE source_name = %s",
             [source_name],
