@@ -15,6 +15,9 @@ SyncdError
     ├── UsageError
     ├── ConfigError
     ├── NotReadyError
+    │   └── PromotedError         the target took over: nothing is written to it any more
+    ├── AbortedError              a cutover was given up; the source is still the truth
+    │   └── DifferentError        because the two sides differ
     ├── LockHeldError
     ├── SourceError
     │   ├── SourceReplacedError
@@ -117,6 +120,20 @@ class NotReadyError(StopError):
     """Something has to come first."""
 
     exit_code = 4
+
+
+class PromotedError(NotReadyError):
+    """The target took over from the source; no syncd writes to it from there again."""
+
+
+class AbortedError(StopError):
+    """A cutover was given up before it promoted anything: the source is still the truth."""
+
+
+class DifferentError(AbortedError):
+    """The two sides differ at the frozen position."""
+
+    exit_code = 3
 
 
 class LockHeldError(StopError):

@@ -382,3 +382,41 @@ class LastVerify:
     mode: str
     differences: int
     seconds: float
+
+
+class Stage(StrEnum):
+    """Where a cutover stands; until `promoted` is committed the source is the truth."""
+
+    READY = "ready"
+    DRAIN = "drain"
+    FENCE = "fence"
+    FINAL_DRAIN = "final drain"
+    SWEEP = "sweep"
+    VERIFY = "verify"
+    SEQUENCES = "sequences"
+    FINISH = "finish"
+    PROMOTED = "promoted"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True)
+class CutoverStep:
+    """One step of a cutover. `began` in ISO 8601; `seconds` None while it lasts; `outcome` is done or failed."""
+
+    step: str
+    began: str
+    seconds: float | None = None
+    outcome: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class CutoverStatus:
+    """The last attempt of a cutover; `ended` is empty as long as nobody ended it."""
+
+    attempt: int
+    state: Stage
+    who: str
+    began: str
+    ended: str
+    steps: tuple[CutoverStep, ...] = ()

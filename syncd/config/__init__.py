@@ -5,7 +5,9 @@ from syncd.config.sections import (
     AggregateConfig,
     BenchmarkConfig,
     Config,
+    CutoverConfig,
     Expression,
+    HooksConfig,
     HypertableConfig,
     IndexConfig,
     LogConfig,
@@ -18,20 +20,24 @@ from syncd.config.sections import (
     Watermark,
     WebConfig,
 )
-from syncd.config.values import ForeignKeys, NameStyle, OnConflict, WatermarkKind
+from syncd.config.values import FenceKind, ForeignKeys, NameStyle, OnConflict, SealKind, WatermarkKind
 
 __all__ = [
     "AggregateConfig",
     "BenchmarkConfig",
     "Config",
+    "CutoverConfig",
     "Expression",
+    "FenceKind",
     "ForeignKeys",
+    "HooksConfig",
     "HypertableConfig",
     "IndexConfig",
     "LogConfig",
     "NameStyle",
     "NotifyConfig",
     "OnConflict",
+    "SealKind",
     "SourceConfig",
     "SyncConfig",
     "TableConfig",

@@ -18,7 +18,9 @@ from syncd.config.sections import (
     AggregateConfig,
     BenchmarkConfig,
     Config,
+    CutoverConfig,
     Expression,
+    HooksConfig,
     HypertableConfig,
     IndexConfig,
     LogConfig,
@@ -46,6 +48,8 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "benchmark:NAME": BenchmarkConfig,
     "web": WebConfig,
     "notify": NotifyConfig,
+    "cutover": CutoverConfig,
+    "hooks": HooksConfig,
     "log": LogConfig,
 }
 _FAMILIES = {

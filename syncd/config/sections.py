@@ -11,6 +11,7 @@ from syncd.config.values import (
     TYPE,
     BatchRows,
     Duration,
+    FenceKind,
     ForeignKeys,
     Interval,
     Level,
@@ -19,6 +20,7 @@ from syncd.config.values import (
     OnConflict,
     Ordered,
     Ratio,
+    SealKind,
     Sweep,
     WatermarkKind,
     address,
@@ -197,6 +199,23 @@ class NotifyConfig(Section):
     repeat: Duration = Field(default=timedelta(seconds=3600), ge=timedelta())
 
 
+class CutoverConfig(Section):
+    """The night of the cutover. Writes are stopped for `deadline` at most; then it aborts by itself."""
+
+    fence: FenceKind = FenceKind.LOCK
+    deadline: Duration = Field(default=timedelta(minutes=10), gt=timedelta())
+    seal: SealKind = SealKind.NONE
+
+
+class HooksConfig(Section):
+    """Programs that the cutover starts: argument lists, run without a shell, each ended after `timeout`."""
+
+    on_fence: Annotated[str, AfterValidator(command_line)] | None = None
+    on_promote: Annotated[str, AfterValidator(command_line)] | None = None
+    on_abort: Annotated[str, AfterValidator(command_line)] | None = None
+    timeout: Duration = Field(default=timedelta(minutes=1), gt=timedelta())
+
+
 class LogConfig(Section):
     """What is logged and how."""
 
@@ -217,6 +236,8 @@ class Config(Section):
     benchmarks: Mapping[str, BenchmarkConfig] = {}
     web: WebConfig = WebConfig()
     notify: NotifyConfig = NotifyConfig()
+    cutover: CutoverConfig = CutoverConfig()
+    hooks: HooksConfig = HooksConfig()
     log: LogConfig = LogConfig()
 
     def table(self, name: str) -> TableConfig:

@@ -46,6 +46,22 @@ class WatermarkKind(StrEnum):
     NONE = "none"
 
 
+class FenceKind(StrEnum):
+    """How writers are kept out at the cutover."""
+
+    LOCK = "lock"
+    COMMAND = "command"
+    NONE = "none"
+
+
+class SealKind(StrEnum):
+    """What becomes of the old file after promotion."""
+
+    NONE = "none"
+    RENAME = "rename"
+    READONLY = "readonly"
+
+
 def meant(word: str, options: Iterable[str]) -> str:
     spelling = {option.casefold(): option for option in options}
     near = difflib.get_close_matches(word.casefold(), spelling, n=1)

@@ -59,7 +59,7 @@ class State:
     def is_current(self, connection: Connection) -> bool:
         """Whether the schema `syncd` has all that this release keeps there."""
         with translated():
-            return bool(connection.execute("SELECT to_regclass('syncd.beat') IS NOT NULL").fetchall()[0][0])
+            return bool(connection.execute("SELECT to_regclass('syncd.cutover_step') IS NOT NULL").fetchall()[0][0])
 
     def exists(self, connection: Connection) -> bool:
         with translated():
@@ -175,6 +175,7 @@ class State:
             [self.source_name],
         )
         connection.execute("DELETE FROM syncd.touched WHERE source_name = %s", [self.source_name])
+        connection.execute("DELETE FROM syncd.proven WHERE source_name = %s", [self.source_name])
 
     def has_accepted(self, connection: Connection) -> bool:
         """Whether another file was ever accepted in the source's place."""

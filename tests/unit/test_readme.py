@@ -18,6 +18,8 @@ from syncd.cli.app import syncd
 from syncd.config import (
     AggregateConfig,
     BenchmarkConfig,
+    CutoverConfig,
+    HooksConfig,
     HypertableConfig,
     IndexConfig,
     LogConfig,
@@ -47,6 +49,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "benchmark:NAME": BenchmarkConfig,
     "web": WebConfig,
     "notify": NotifyConfig,
+    "cutover": CutoverConfig,
+    "hooks": HooksConfig,
     "log": LogConfig,
 }
 FOREIGN_OPTIONS = {"--now"}

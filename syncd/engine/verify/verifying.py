@@ -27,7 +27,7 @@ from syncd.plan import Plan, TablePlan
 from syncd.source import catalog as source_catalog
 from syncd.source import sample, snapshot
 from syncd.target import catalog as target_catalog
-from syncd.target import reject
+from syncd.target import proven, reject
 from syncd.target.database import Connection, transaction
 from syncd.target.state import VERIFIED
 
@@ -186,6 +186,10 @@ def _tell(sides: Sides, report: VerifyReport) -> None:
     told = json.dumps({"mode": report.mode, "differences": report.found, "seconds": seconds})
     with transaction(sides.control):
         sides.state.record(sides.control, level, VERIFIED, detail=told)
+        if report.mode == "full":
+            name = sides.state.source_name
+            proven.note(sides.control, name, [t.table for t in report.tables if not t.found], report.seconds)
+            proven.forget(sides.control, name, [t.table for t in report.tables if t.found])
         for table in report.tables:
             if table.repaired:
                 sides.state.record(sides.control, "WARNING", "repaired", table.table, f"{table.repaired} rows")

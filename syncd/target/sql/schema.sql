@@ -73,3 +73,47 @@ CREATE TABLE IF NOT EXISTS syncd.beat (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     report jsonb NOT NULL
 );
+
+CREATE TABLE IF NOT EXISTS syncd.proven (
+    source_name text NOT NULL,
+    table_name text NOT NULL,
+    part integer NOT NULL DEFAULT 0 CHECK (part = 0),
+    at timestamptz NOT NULL,
+    PRIMARY KEY (source_name, table_name),
+    FOREIGN KEY (source_name, table_name, part) REFERENCES syncd.checkpoint ON DELETE CASCADE
+);
+
+CREATE TABLE IF NOT EXISTS syncd.unproven (
+    source_name text NOT NULL,
+    table_name text NOT NULL,
+    source_key text NOT NULL,
+    target_key text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (source_name, table_name, source_key, target_key),
+    FOREIGN KEY (source_name, table_name) REFERENCES syncd.proven ON DELETE CASCADE
+);
+
+CREATE TABLE IF NOT EXISTS syncd.cutover (
+    source_name text PRIMARY KEY REFERENCES syncd.source ON DELETE CASCADE,
+    attempt integer NOT NULL DEFAULT 1,
+    state text NOT NULL CHECK (state IN ('ready', 'drain', 'fence', 'final drain', 'sweep', 'verify', 'sequences',
+                                         'finish', 'promoted', 'aborted')),
+    who text NOT NULL,
+    began timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended timestamptz,
+    abort_asked boolean NOT NULL DEFAULT false,
+    seal jsonb,
+    report jsonb
+);
+
+CREATE TABLE IF NOT EXISTS syncd.cutover_step (
+    source_name text NOT NULL REFERENCES syncd.cutover ON DELETE CASCADE,
+    attempt integer NOT NULL,
+    number integer NOT NULL,
+    step text NOT NULL,
+    began timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seconds double precision,
+    outcome text NOT NULL DEFAULT '',
+    detail text NOT NULL DEFAULT '',
+    PRIMARY KEY (source_name, attempt, number)
+);
