@@ -9,6 +9,8 @@ import pytest
 
 from syncd.engine import sweep as sweeping
 from syncd.engine.catchup import Catchup
+from syncd.source import snapshot
+from syncd.source.database import Database
 from tests.plugins.comparison import assert_every_row_is_equal
 from tests.plugins.moving import TOLERANT, MakeMove, Move
 from tests.plugins.source import OpenWriter
@@ -274,16 +276,16 @@ class TestBesidePasses:
         writer = open_writer(move.source)
         writer.execute("UPDATE item SET w = 1")
         with move.opened() as sides, closing(Catchup(sides)) as catchup:
-            take = sweeping.snapshot.take
+            take = snapshot.take
 
-            def taken(*arguments: object) -> str:
-                name = take(*arguments)  # type: ignore[arg-type]
+            def taken(source: Database, state_dir: Path) -> str:
+                name = take(source, state_dir)
                 for statement in MEANWHILE:
                     writer.execute(statement)
                 return name
 
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(sweeping.snapshot, "take", taken)
+                patch.setattr(snapshot, "take", taken)
                 sweeping.sweep(sides, catchup)
             touched = {key for (key,) in move.query("SELECT source_key FROM syncd.touched")}
             assert {"1", "3", "6"} <= touched
