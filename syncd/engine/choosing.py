@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from syncd.model import Table
 from syncd.plan import Carried, Typing
-from syncd.plan.typing import Profiled, TableProfile, TypeChoice, choose
+from syncd.plan.typing import Profiled, TableProfile, TypeChoice, agreed, choose
 from syncd.source.database import SourceConnection
+from syncd.source.first_look import doubtful
 from syncd.source.profile import confirm, profile
 from syncd.types import TargetType, limits
 
@@ -29,15 +30,25 @@ def by_values(connection: SourceConnection, table: Table, values: Iterable[Carri
 def _chosen(
     connection: SourceConnection, table: Table, values: tuple[Carried, ...], where: str
 ) -> Mapping[str, TypeChoice]:
+    """By a first look at the ends of the table; only columns that it leaves in doubt are profiled."""
+    agreeing = {v.name: choice for v in values if (choice := agreed(v.name, v.declared_type))}
+    types = {name: choice.type for name, choice in agreeing.items()}
+    looked_at = [one for one in profiled(values) if one.name in types]
+    open_ones = doubtful(connection, table, looked_at, types, where) if looked_at else frozenset()
+    unsettled = tuple(value for value in values if value.name not in types or value.name in open_ones)
+    return agreeing | (_by_profile(connection, table, unsettled, where) if unsettled else {})
+
+
+def _by_profile(
+    connection: SourceConnection, table: Table, values: tuple[Carried, ...], where: str
+) -> dict[str, TypeChoice]:
     seen = profile(connection, table, profiled(values), where=where, sample=SAMPLE_ROWS)
     wide = choices(table, values, seen, narrow=seen.complete)
     if seen.complete:
         return wide
     narrow = {n: c for n, c in choices(table, values, seen, narrow=True).items() if c.type != wide[n].type}
     by_name = {value.name: value for value in values}
-    suspects = {
-        n: limits.refused(by_name[n].expression, by_name[n].affinity, TargetType(c.type)) for n, c in narrow.items()
-    }
+    suspects = {name: _refused(by_name[name], choice) for name, choice in narrow.items()}
     refused = confirm(connection, table, suspects, where) if suspects else {}
     return {name: narrow[name] if refused.get(name) == 0 else choice for name, choice in wide.items()}
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _AT_MOST = 400
 
@@ -12,7 +15,7 @@ def joined(fields: Iterable[str]) -> str:
     return parts[0] if len(parts) == 1 else f"concat_ws(',',{','.join(parts)})"
 
 
-def parted(items: Iterable[str]) -> Iterator[tuple[str, ...]]:
+def parted(items: Iterable[T]) -> Iterator[tuple[T, ...]]:
     """The items in groups small enough for one function or one row of ORs."""
     remaining = iter(items)
     while part := tuple(islice(remaining, _AT_MOST)):

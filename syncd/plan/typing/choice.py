@@ -68,6 +68,23 @@ _ORIGINS = (
 )
 
 
+_TYPICAL = {
+    Family.BOOLEAN: Kind.BIT,
+    Family.ZONED_MOMENT: Kind.ZONED_MOMENT,
+    Family.MOMENT: Kind.MOMENT,
+    Family.DATE: Kind.DATE,
+    Family.TIME: Kind.TIME,
+    Family.JSON: Kind.JSON,
+    Family.UUID: Kind.UUID,
+    Family.INTEGER: Kind.INTEGER,
+    Family.TEXT: Kind.TEXT,
+    Family.BYTES: Kind.BLOB,
+    Family.DOUBLE: Kind.FRACTION,
+    Family.DECIMAL: Kind.INTEGER,
+}
+"""A kind of value that each family was made for; the others' types depend on the values."""
+
+
 @dataclass(frozen=True)
 class TypeChoice:
     """A PostgreSQL type as `format_type` writes it, and why, for people.
@@ -104,6 +121,14 @@ def choose(declared_type: str, profile: ColumnProfile, *, complete: bool, narrow
     if _too_many(exceptions, profile):
         return _fallen_back(said, family, profile, exceptions)
     return _agreed(said, declared_type, family, profile, complete=complete)
+
+
+def agreed(name: str, declared_type: str) -> TypeChoice | None:
+    """The choice where the values fit the declared type; None where they have to be known all the same."""
+    family = family_of(declared_type)
+    if family not in _TYPICAL or "BOOL" in name.upper():
+        return None
+    return choose(declared_type, ColumnProfile(name, {_TYPICAL[family]: 1}), complete=False, narrow=False)
 
 
 def _declared_alone(declared_type: str) -> str:
