@@ -1,0 +1,2 @@
+ALTER TABLE item ADD COLUMN grade TEXT DEFAULT 'new';
+INSERT INTO other VALUES (2);

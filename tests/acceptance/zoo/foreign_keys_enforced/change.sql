@@ -1,0 +1,2 @@
+INSERT INTO parent VALUES (2);
+DELETE FROM child WHERE id = 12;

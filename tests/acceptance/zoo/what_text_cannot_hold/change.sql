@@ -1,0 +1,1 @@
+UPDATE note SET v = 'ab' WHERE id = 2;
