@@ -71,7 +71,7 @@ class Sampler:
         """Work waits for something that is not there."""
         self._hindrance = said
 
-    def owns(self, yes: bool) -> None:  # noqa: FBT001 - it is what the method says
+    def owns(self, yes: bool) -> None:
         """Whether the source is ours: only then others are told how it stands."""
         self._owns = yes
 

@@ -1,17 +1,41 @@
-"""Who looks at the report while the daemon works: the log of alarms, notifications, the dashboard."""
+"""Who looks at the report while the daemon works: the dashboard, and those who are notified."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from syncd.config import Config
+from syncd.errors import ConfigError
+from syncd.log import hide
 from syncd.service.sampler import Sampler
+from syncd.service.secrets import SHORTEST_TOKEN, kept_secret
+
+if TYPE_CHECKING:
+    from syncd.service.web.server import WebServer
 
 
 @contextmanager
 def watched(config: Config, sampler: Sampler) -> Iterator[None]:
-    """Sample the report within the block, and show it to those whom the configuration names."""
-    sampler.start()
-    try:
+    """Sample the report within the block, and show it to those whom the configuration names. Raises ConfigError."""
+    with ExitStack() as stack:
+        if config.web.listen:
+            stack.callback(_serve(config, sampler).close)
+        stack.callback(sampler.close)
+        sampler.start()
         yield
-    finally:
-        sampler.close()
+
+
+def _serve(config: Config, sampler: Sampler) -> "WebServer":
+    try:
+        # Imported here: who wants no dashboard need not wait for it, nor install it.
+        from syncd.service.web.server import WebServer  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        advice = "pip install 'syncd[web]'"
+        raise ConfigError(f"the dashboard needs {error.name}", where="[web] listen", advice=advice) from None
+    token = kept_secret(config.web.token_file, "webtoken", "[web] token_file")
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise ConfigError(f"the token has fewer than {SHORTEST_TOKEN} characters", where="[web] token_file")
+    hide(token or "")
+    server = WebServer(sampler, str(config.web.listen), config.web.hosts, token)
+    server.start()
+    return server
