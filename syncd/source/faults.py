@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import apsw
 
-from syncd.plan import TablePlan
+from syncd.plan import ColumnPlan, TablePlan
 from syncd.quoting import identifier
 from syncd.source.database import query
 from syncd.source.joining import parted
+from syncd.source.kinds import is_invalid, prepare
 from syncd.source.ranges import safe_literal
 from syncd.source.relation import Relation
-from syncd.types import limits
+from syncd.types import limits, rendering
 
 _SAMPLED = 2_000
 _SHOWN_CHARACTERS = 40
@@ -56,6 +57,7 @@ class _Cause:
 
 def find(connection: apsw.Connection, plan: TablePlan, *, sample: bool = False) -> Faults:
     """Count the rows that cannot land, by cause; of a sample the first and the last 2,000 rows alone."""
+    prepare(connection)
     relation = Relation(plan)
     causes = tuple(_causes(plan, relation))
     scopes, complete = _scopes(connection, plan) if sample else ([plan.where], True)
@@ -76,11 +78,19 @@ def _causes(plan: TablePlan, relation: Relation) -> Iterator[_Cause]:
     for column, value in zip(plan.columns, relation.values, strict=True):
         if column.not_null or column.name in plan.key:
             yield _Cause("null", column.name, value, f"{value} IS NULL")
-        yield _Cause("value", column.name, value, limits.refused(value, column.affinity, column.type))
+        yield _Cause("value", column.name, value, _refused(value, column))
         if condition := limits.rounded(value, column.type):
             yield _Cause("rounded", column.name, value, condition)
     for check, broken in zip(plan.checks, relation.broken, strict=True):
         yield _Cause("check", check.name, broken, broken)
+
+
+def _refused(value: str, column: ColumnPlan) -> str:
+    """The condition for values that cannot land; text is held against the encoding where the type lets it through."""
+    refused = limits.refused(value, column.affinity, column.type)
+    if not rendering(value, column.affinity, column.type).may_hold_text:
+        return refused
+    return f"{refused} OR (typeof({value})='text' AND {is_invalid(value)})"
 
 
 def _scopes(connection: apsw.Connection, plan: TablePlan) -> tuple[list[str], bool]:

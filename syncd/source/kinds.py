@@ -41,7 +41,7 @@ _LONGEST_DECIMAL = 1_000
 
 
 def prepare(connection: apsw.Connection) -> None:
-    """Give the connection what `kind_of` calls beyond SQLite's own functions.
+    """Give the connection what `kind_of` and `is_invalid` call beyond SQLite's own functions.
 
     SQLite has no function that tells valid text: its own decoder takes `e9 80` for U+0240. Python's decoder is asked
     about text that is not all printable ASCII, and about nothing else.
@@ -124,10 +124,12 @@ def _without_digit(e: str) -> str:
 
 
 def _unsound(e: str) -> str:
-    return (
-        f"WHEN instr({e},char(0)) THEN {Kind.NUL:d} "
-        f"WHEN {e} GLOB '*[^ -~]*' AND NOT {_IS_TEXT}(CAST({e} AS BLOB)) THEN {Kind.INVALID:d}"
-    )
+    return f"WHEN instr({e},char(0)) THEN {Kind.NUL:d} WHEN {is_invalid(e)} THEN {Kind.INVALID:d}"
+
+
+def is_invalid(e: str) -> str:
+    """An SQLite condition that is true for text whose bytes are none in the database's encoding; see `prepare`."""
+    return f"({e} GLOB '*[^ -~]*' AND NOT {_IS_TEXT}(CAST({e} AS BLOB)))"
 
 
 def _uuid(e: str) -> str:

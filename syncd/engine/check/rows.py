@@ -67,6 +67,8 @@ def _of_fault(connection: SourceConnection, table: TablePlan, fault: Fault) -> F
 def _unfit(table: TablePlan, name: str) -> tuple[str, dict[str, str], str]:
     column = next(column for column in table.columns if column.name == name)
     what = f"values that {column.type.name} cannot hold exactly"
+    if table.created and column.type.name == "text":
+        return what, {}, f"Mend them in the source, or write column.{name} = an SQLite expression that does"
     if table.created:
         return what, {f"type.{name}": "text"}, "With another type they land"
     alter = f'ALTER TABLE "{table.target}" ALTER COLUMN "{name}" TYPE ...'
