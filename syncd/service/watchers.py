@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from syncd.config import Config
-from syncd.errors import ConfigError
+from syncd.config import Config, NotifyConfig
+from syncd.errors import ConfigError, StopError
 from syncd.log import hide
+from syncd.service.alarms import ended
+from syncd.service.notify import Notifications
 from syncd.service.sampler import Sampler
 from syncd.service.secrets import SHORTEST_TOKEN, kept_secret
+from syncd.service.systemd import credential
 
 if TYPE_CHECKING:
     from syncd.service.web.server import WebServer
@@ -18,11 +21,25 @@ if TYPE_CHECKING:
 def watched(config: Config, sampler: Sampler) -> Iterator[None]:
     """Sample the report within the block, and show it to those whom the configuration names. Raises ConfigError."""
     with ExitStack() as stack:
+        notifications = Notifications(config.notify, sampler.report.source) if _is_wanted(config.notify) else None
+        if notifications:
+            stack.callback(notifications.close)
+            sampler.listen(notifications.hear)
+            notifications.start()
         if config.web.listen:
             stack.callback(_serve(config, sampler).close)
         stack.callback(sampler.close)
         sampler.start()
-        yield
+        try:
+            yield
+        except StopError as error:
+            if notifications:
+                notifications.tell(ended(error))
+            raise
+
+
+def _is_wanted(settings: NotifyConfig) -> bool:
+    return bool(settings.urls or settings.urls_file or settings.command or credential("notifyurls"))
 
 
 def _serve(config: Config, sampler: Sampler) -> "WebServer":

@@ -72,6 +72,7 @@ class Pages:
             words.size,
             words.clock,
             words.file,
+            words.moments,
             words.words,
             words.asked,
             words.told,
@@ -164,7 +165,8 @@ def _headline(report: Report) -> str:
         case Stage.READY:
             return "in step, ready for the cutover"
         case _:
-            return "in step" if report.lag < 1 else f"{words.seconds(report.lag)} behind"
+            step = "in step" if report.lag < 1 else f"{words.seconds(report.lag)} behind"
+            return f"{step}, {report.rejected:,} rejects" if report.rejected else step
 
 
 def _steps(report: Report) -> tuple[Step, ...]:
@@ -188,4 +190,5 @@ def _verified(verify: LastVerify | None) -> Verified:
         return Verified("not yet", "syncd verify compares every row", "quiet")
     if verify.differences:
         return Verified("differs", f"{verify.differences:,} differences, {words.day(verify.at)}", "bad")
-    return Verified("equal", f"by {verify.mode}, {words.day(verify.at)}", "good")
+    said = {"counts": "counts agree", "sample": "sample agrees"}.get(verify.mode, "equal")
+    return Verified(said, f"{verify.mode}, {words.day(verify.at)}", "good")

@@ -1,12 +1,15 @@
 """Numbers and moments as people read them."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import PurePath
 
 from syncd.target.control import Control
 from syncd.target.observe import Happening
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_EVENTS = {"table_catchup": "loaded, now kept current:", "table_stopped": "stopped:", "table_load": "loading anew:"}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -55,9 +58,14 @@ def file(path: str) -> str:
     return PurePath(path).name
 
 
+def moments(text: str) -> str:
+    """The text with its ISO moments as people write them."""
+    return _MOMENT.sub(lambda found: day(found[0]), text)
+
+
 def words(name: str) -> str:
     """An event's name as a person says it."""
-    return name.replace("_", " ")
+    return _EVENTS.get(name) or name.replace("_", " ")
 
 
 def asked(control: Control) -> str:

@@ -1,0 +1,160 @@
+"""Tells people, by Apprise and by a command, from a thread of its own: the data never wait for a receiver."""
+
+import json
+import queue
+import shlex
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from syncd.config import NotifyConfig
+from syncd.engine.report import Report
+from syncd.errors import ConfigError
+from syncd.log import event, hide, redact
+from syncd.service.alarms import Alarm, Alarms, Thresholds
+from syncd.service.secrets import kept_secret
+
+QUEUED = 100
+"""Alarms that wait for a slow receiver; what comes on top is dropped with a warning."""
+AT_MOST, PER_SECONDS = 20, 300.0
+"""More notices than these come to nobody's help; the next one tells how many were kept back."""
+COMMAND_SECONDS = 30.0
+LAST_WORDS_SECONDS = 10.0
+
+Receiver = Callable[[Alarm, str], None]
+"""Takes an alarm and the name of the source. Raises whatever it likes."""
+
+
+class Notifications:
+    """Judges each report and tells what is new to every receiver."""
+
+    def __init__(self, settings: NotifyConfig, source: str) -> None:
+        """Raises ConfigError for URLs that Apprise does not know, and where it is not installed."""
+        self._alarms = Alarms(Thresholds.of(settings.lag, settings.lag_for, settings.rejects))
+        self._source = source
+        self._receivers = receivers(settings)
+        self._limits = Limits(settings.repeat.total_seconds())
+        self._queue: queue.Queue[Alarm | None] = queue.Queue(QUEUED)
+        self._dropped = False
+        self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def hear(self, report: Report) -> None:
+        """Judge a report; waits for nothing."""
+        for alarm in self._alarms.judge(report):
+            self.tell(alarm)
+
+    def tell(self, alarm: Alarm) -> None:
+        """Hand an alarm to the receivers' thread; waits for nothing."""
+        event("WARNING" if alarm.level in ("warning", "failure") else "INFO", "notice", f"{alarm.title}: {alarm.text}")
+        if not self._limits.permits(alarm, time.monotonic()):
+            return
+        try:
+            self._queue.put_nowait(alarm)
+            self._dropped = False
+        except queue.Full:
+            if not self._dropped:
+                event("WARNING", "notify_failed", f"receivers are too slow: {QUEUED} notices wait, more are dropped")
+            self._dropped = True
+
+    def close(self) -> None:
+        """Let what waits be told, for a few seconds."""
+        try:
+            self._queue.put_nowait(None)
+        except queue.Full:
+            return
+        self._thread.join(LAST_WORDS_SECONDS)
+
+    def _run(self) -> None:
+        while (alarm := self._queue.get()) is not None:
+            for receiver in self._receivers:
+                try:
+                    receiver(alarm, self._source)
+                except Exception as error:
+                    # Whatever a receiver's library raises: it is a warning, and the next alarm tries again.
+                    event("WARNING", "notify_failed", f"a notice reached nobody: {redact(str(error))}")
+
+
+class Limits:
+    """Keeps back what was told already, and floods."""
+
+    def __init__(self, repeat: float) -> None:
+        self._repeat = repeat
+        self._told: dict[str, tuple[tuple[str, str], float]] = {}
+        self._sent: deque[float] = deque(maxlen=AT_MOST)
+
+    def permits(self, alarm: Alarm, now: float) -> bool:
+        """Whether to send this alarm at that moment (monotonic seconds)."""
+        same, at = self._told.get(alarm.topic, (None, 0.0))
+        if same == (alarm.level, alarm.title) and now - at < self._repeat:
+            return False
+        if len(self._sent) == AT_MOST and now - self._sent[0] < PER_SECONDS:
+            return False
+        self._told[alarm.topic] = ((alarm.level, alarm.title), now)
+        self._sent.append(now)
+        return True
+
+
+def receivers(settings: NotifyConfig) -> Sequence[Receiver]:
+    """Those whom the configuration names."""
+    found: list[Receiver] = []
+    kept = kept_secret(settings.urls_file, "notifyurls", "[notify] urls_file") or ""
+    urls = [*settings.urls, *(line.strip() for line in kept.splitlines() if line.strip())]
+    if urls:
+        found.append(by_apprise(urls))
+    if settings.command:
+        found.append(by_command(shlex.split(settings.command)))
+    return found
+
+
+def by_apprise(urls: Sequence[str]) -> Receiver:
+    """Sends to every URL. They are secrets, all of each: none is ever shown."""
+    for url in urls:
+        hide(url)
+    try:
+        # Imported here: it takes a tenth of a second, and few want it.
+        import apprise  # noqa: PLC0415
+    except ModuleNotFoundError:
+        advice = "pip install 'syncd[notify]'"
+        raise ConfigError("notifications need apprise", where="[notify] urls", advice=advice) from None
+    everybody = apprise.Apprise()
+    for number, url in enumerate(urls, 1):
+        if not everybody.add(url):
+            raise ConfigError(f"Apprise does not know URL {number}", where="[notify] urls")
+
+    def send(alarm: Alarm, source: str) -> None:
+        title = f"syncd: {alarm.title}"
+        if not everybody.notify(
+            body=f"{alarm.text}\n{source}", title=title, notify_type=apprise.NotifyType(alarm.level)
+        ):
+            raise ConnectionError("a receiver of [notify] urls did not take it")
+
+    return send
+
+
+def by_command(words: Sequence[str]) -> Receiver:
+    """Runs a program, without a shell: the alarm as JSON on its stdin, title and text as its last two arguments."""
+
+    def run(alarm: Alarm, source: str) -> None:
+        told = json.dumps(asdict(alarm) | {"source": source})
+        try:
+            done = subprocess.run(  # noqa: S603 - the configuration names it
+                [*words, alarm.title, alarm.text],
+                input=told,
+                text=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"{words[0]} did not end within {COMMAND_SECONDS:.0f} s") from None
+        if done.returncode:
+            raise ChildProcessError(f"{words[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+
+    return run
