@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from syncd.engine.report import Report, Stage, TableNow
 from syncd.model import Applied, Phase
 from syncd.service.counters import BUCKETS, Durations, Tally
-from syncd.service.sampler import Sampler
+from syncd.service.sampler import Sampled
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -20,7 +20,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics(Collector):
     """The metrics of one daemon. Labels are tables, kinds, reasons, stages and classes of errors: few, and known."""
 
-    def __init__(self, sampler: Sampler) -> None:
+    def __init__(self, sampler: Sampled) -> None:
         self._sampler = sampler
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)

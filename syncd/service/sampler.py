@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from syncd.engine.lag import FileTimes, Lag
 from syncd.engine.pace import Pace
@@ -34,6 +35,15 @@ table, minutes."""
 WATCHED_SECONDS = 5.0
 
 Listener = Callable[[Report], None]
+
+
+class Sampled(Protocol):
+    """What those need who show the report."""
+
+    counters: Counters
+
+    def watch(self) -> Report:
+        """The report, for somebody who looks now."""
 
 
 class Sampler:

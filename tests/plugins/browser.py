@@ -74,15 +74,15 @@ class Browser:
         """Wait until the expression is true."""
         deadline = time.monotonic() + seconds
         while not (value := self.look(expression)):
-            assert time.monotonic() < deadline, f"not in {seconds} s: {expression}\n{self.look('document.body.innerText')}"
+            assert time.monotonic() < deadline, (
+                f"not in {seconds} s: {expression}\n{self.look('document.body.innerText')}"
+            )
             time.sleep(0.1)
         return value
 
     def shows(self, width: int, height: int, *, dark: bool = False, mobile: bool = False) -> None:
         """The size of the window and the colours that its user likes."""
-        self._ask(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
-        )
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
         colours = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self._ask("Emulation.setEmulatedMedia", features=colours)
 

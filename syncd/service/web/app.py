@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from syncd.engine.report import LATE_SECONDS, Report
 from syncd.service.metrics import CONTENT_TYPE, Metrics
-from syncd.service.sampler import Sampler
+from syncd.service.sampler import Sampled
 from syncd.service.web.gate import COOKIE, Gate, given_token, pass_of, same
 from syncd.service.web.pages import Pages
 from syncd.service.web.sse import Stream
@@ -21,7 +21,7 @@ WRONG_SECONDS = 0.5
 _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
 
 
-def application(sampler: Sampler, hosts: frozenset[str], token: str | None) -> ASGIApp:
+def application(sampler: Sampled, hosts: frozenset[str], token: str | None) -> ASGIApp:
     """The whole, behind the gate."""
     pages, metrics = Pages(), Metrics(sampler)
 

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from syncd.errors import ConfigError
 from syncd.log import event
-from syncd.service.sampler import Sampler
+from syncd.service.sampler import Sampled
 from syncd.service.web.app import application
 
 CONNECTIONS = 80
@@ -87,7 +87,7 @@ class Limited(H11Protocol):
 class WebServer:
     """Serves until it is closed; raises ConfigError for an address that would show the move to everybody."""
 
-    def __init__(self, sampler: Sampler, listen: str, hosts: tuple[str, ...], token: str | None) -> None:
+    def __init__(self, sampler: Sampled, listen: str, hosts: tuple[str, ...], token: str | None) -> None:
         host, _, port = listen.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         if token is None and not _is_loopback(self._host):

@@ -5,7 +5,7 @@ import json
 
 from starlette.types import Receive, Scope, Send
 
-from syncd.service.sampler import Sampler
+from syncd.service.sampler import Sampled
 from syncd.service.web.pages import Pages
 
 STREAMS = 40
@@ -19,7 +19,7 @@ class Stream:
     """An ASGI application that goes on until its viewer leaves. What the viewer does not read is not piled up: the next
     message waits until the one before has left, and then tells the difference to what was told last."""
 
-    def __init__(self, sampler: Sampler, pages: Pages) -> None:
+    def __init__(self, sampler: Sampled, pages: Pages) -> None:
         self._sampler = sampler
         self._pages = pages
         self._open = 0
