@@ -145,7 +145,8 @@ def _floating(e: str, affinity: Affinity, *, integers: int, digits: int) -> Rend
 def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
     if target.scale_rounds or not target.modifiers:
         suspect, text = _number(e, affinity, "", "")
-        return _quoted(e, suspect, may_hold_text=text)
+        field = _shortest(e)
+        return Rendering(field, suspect, field, suspect, text)
     scale = target.modifiers[1] if len(target.modifiers) > 1 else 0
     further = f" OR (typeof({e})='real' AND round({e},{scale})<>{e})"
     digits = f" OR (instr({e},'.') AND length({e})-instr({e},'.')>{scale}) OR {e} GLOB '*[eE]*'"
@@ -154,6 +155,14 @@ def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
         return _quoted(e, exact, may_hold_text=text)
     suspect = f"({_not_a_decimal(e, scale)} OR {_is_text_or_blob(e)})"
     return Rendering(f"quote({e})", suspect, f"quote({e})", exact, may_hold_text=False)
+
+
+def _shortest(e: str) -> str:
+    """The decimal as a person wrote it: `quote()` gives 17 digits, 150832691705.88001 for 150832691705.88."""
+    tries = " ".join(
+        f"WHEN CAST(format('%!.{digits}g',{e}) AS REAL)={e} THEN format('%!.{digits}g',{e})" for digits in (15, 16)
+    )
+    return f"CASE WHEN typeof({e})<>'real' THEN quote({e}) {tries} ELSE quote({e}) END"
 
 
 def _not_a_decimal(e: str, scale: int) -> str:
