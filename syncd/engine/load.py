@@ -15,6 +15,8 @@ from syncd.engine.copying import Part, TableLoad, Worker, too_many
 from syncd.engine.crew import Job, run_crew
 from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides
+from syncd.engine.timescale import policies
+from syncd.engine.timescale.empty import make_empty
 from syncd.errors import SchemaError, TargetUnavailableError
 from syncd.log import event
 from syncd.model import Applied, PassReport, Phase, Skipped, TableReport
@@ -46,6 +48,7 @@ def load(sides: Sides, progress: Progress, stopping: Callable[[], bool] = lambda
     """
     began = time.monotonic()
     with translated(), guard(sides.control):
+        policies.resume(sides)
         reports = _load(sides, progress, stopping)
     return PassReport(tuple(reports), time.monotonic() - began)
 
@@ -61,7 +64,8 @@ def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> lis
     wanted = [table for table in plan.tables if _is_to_load(table, known)]
     if wanted:
         origin = _origin(sides, known)
-        reports += _load_tables(sides, plan, wanted, origin, progress, stopping)
+        with policies.paused(sides):
+            reports += _load_tables(sides, plan, wanted, origin, progress, stopping)
         _discard(sides, origin)
     if not stopping():
         _end(sides, plan, progress)
@@ -141,6 +145,8 @@ def _begin(
     found, estimate = parts.resume(sides, table) or parts.partition(sides, table, source, origin.name)
     merging = enforced or again or not table.created
     empty = not (enforced or again) and target_catalog.is_empty(sides.control, sides.schema, table.target)
+    if table.hypertable:
+        make_empty(sides, table, source)
     progress.table_started(table.name, estimate)
     return TableLoad(
         plan=table,

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from syncd.plan import TablePlan
 from syncd.target.database import Connection, savepoint
+from syncd.target.timescale import segments
 
 _WRITTEN = "_syncd_written"
 _REFERENCED = ("23503", "23001")
@@ -40,7 +41,8 @@ def delete(
     deleting.collect(vanished, kept)
     try:
         with savepoint(connection):
-            rows = deleting.at_once()
+            time = segments.compressed_by(connection, schema, plan.target)
+            rows = deleting.at_once() if time is None else deleting.by_segments(time)
     except psycopg.Error as error:
         if error.sqlstate not in _REFERENCED:
             raise
@@ -98,6 +100,10 @@ class _Deleting:
     def at_once(self) -> int:
         query = sql.SQL("DELETE FROM {} t USING {} v WHERE {}").format(self._target, self._keys, self._same("t", "v"))
         return self._connection.execute(query).rowcount
+
+    def by_segments(self, time: str) -> int:
+        """The same in a hypertable that has compressed chunks, whose time column is `time`."""
+        return segments.delete(self._connection, self._target, self._keys, self._key, time)
 
     def one_by_one(self) -> Deleted:
         """Delete what nothing refers to; each deleted key leaves the temporary table, so that the others remain."""

@@ -199,6 +199,16 @@ class State:
             ).fetchall()
         return frozenset(name for (name,) in rows)
 
+    def last_detail(self, connection: Connection, events: tuple[str, ...]) -> tuple[str, str] | None:
+        """The name and detail of the latest of these events; None where there was none."""
+        with translated():
+            rows = connection.execute(
+                "SELECT event, detail FROM syncd.event WHERE source_name = %s AND event = ANY(%s)"
+                " ORDER BY id DESC LIMIT 1",
+                [self.source_name, list(events)],
+            ).fetchall()
+        return (rows[0][0], rows[0][1]) if rows else None
+
     def last_verify(self, connection: Connection) -> LastVerify | None:
         """The result of the last verify; None where there was none."""
         with translated():

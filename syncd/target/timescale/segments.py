@@ -1,0 +1,67 @@
+"""Changing rows of compressed chunks without decompressing more than the batches that may hold them."""
+
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from syncd.target.database import Connection
+from syncd.target.timescale import detection
+
+
+def compressed_by(connection: Connection, schema: str, table: str) -> str | None:
+    """The time column of a hypertable that has compressed chunks; None of any other table."""
+    if not detection.is_installed(connection):
+        return None
+    rows = connection.execute(
+        "SELECT primary_dimension::text FROM timescaledb_information.chunks"
+        " WHERE hypertable_schema = %s AND hypertable_name = %s AND is_compressed LIMIT 1",
+        [schema, table],
+    ).fetchall()
+    return str(rows[0][0]) if rows else None
+
+
+_AT_ONCE = 500
+"""Statements that are sent together."""
+
+
+def delete(connection: Connection, target: sql.Identifier, keys: sql.Identifier, key: Iterable[str], time: str) -> int:
+    """Delete the rows of the keys in a temporary table; returns how many there were.
+
+    A statement for each value of the key beside its time, with literals and a range of times: a join alone decompresses
+    every chunk (8 to 15 s for one row of 915,000), literals only the batches that may hold the row (3 to 30 ms).
+    """
+    members = [sql.Identifier(name) for name in key]
+    same = sql.SQL(" AND ").join(sql.SQL("t.{0} = v.{0}").format(member) for member in members)
+    others = [sql.Identifier(name) for name in key if name != time]
+    values = [sql.SQL("quote_literal({}::text)").format(other) for other in others]
+    ends = [sql.SQL("quote_literal({}({})::text)").format(sql.SQL(f), sql.Identifier(time)) for f in ("min", "max")]
+    grouped = sql.SQL("SELECT {} FROM {}{}").format(
+        sql.SQL(", ").join([*ends, *values]),
+        keys,
+        sql.SQL(" GROUP BY {}").format(sql.SQL(", ").join(others)) if others else sql.SQL(""),
+    )
+    statements = [
+        sql.SQL("DELETE FROM {} t USING {} v WHERE {} AND t.{} BETWEEN {} AND {}{}").format(
+            target,
+            keys,
+            same,
+            sql.Identifier(time),
+            sql.SQL(begin),
+            sql.SQL(end),
+            sql.SQL("").join(
+                sql.SQL(" AND t.{} = {}").format(other, sql.SQL(value))
+                for other, value in zip(others, group, strict=True)
+            ),
+        )
+        for begin, end, *group in connection.execute(grouped).fetchall()
+        if begin is not None
+    ]
+    return sum(_rows(connection, statements[at : at + _AT_ONCE]) for at in range(0, len(statements), _AT_ONCE))
+
+
+def _rows(connection: Connection, statements: list[sql.Composed]) -> int:
+    cursor = connection.execute(sql.SQL("; ").join(statements))
+    rows = cursor.rowcount
+    while cursor.nextset():
+        rows += cursor.rowcount
+    return rows
