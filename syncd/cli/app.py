@@ -9,7 +9,7 @@ import click
 import psycopg
 
 from syncd import log
-from syncd.cli import control, demo, init, inspect, move, prepare, rejects, sweep
+from syncd.cli import control, demo, init, inspect, move, prepare, rejects, sweep, timescale
 from syncd.cli.options import Group, Options
 from syncd.cli.session import early_console
 from syncd.cli.stop import unwinding
@@ -37,7 +37,7 @@ def syncd() -> None:
 
 for command in (
     init.init_command, prepare.check_command, prepare.plan_command, move.load_command, move.sync,
-    sweep.sweep_command, move.run, inspect.status, inspect.verify_command, rejects.rejects,
+    sweep.sweep_command, move.run, timescale.timescale, inspect.status, inspect.verify_command, rejects.rejects,
     control.pause_command, control.resume_command, control.throttle_command, demo.demo,
 ):  # fmt: skip
     syncd.add_command(command)

@@ -15,6 +15,7 @@ from syncd.engine.check import confirm_go
 from syncd.engine.load import load
 from syncd.engine.pace import Pace
 from syncd.engine.sides import Ownership, Sides, opened, source_path, take_over
+from syncd.engine.timescale import shape_if_possible
 from syncd.errors import RetryError, SourceBusyError, StopError
 from syncd.log import event
 from syncd.service.heart import Heart
@@ -107,6 +108,7 @@ class _Daemon:
             confirm_go(sides)
         self.sampler.pace.ask(control.read(sides.control, sides.state.source_name))
         self.heart.loaded(load(sides, self.heart, self.wake.is_stopping))
+        shape_if_possible(sides, self.heart, self.wake.is_stopping)
         sides.lock.listen()
         catchup = self._catchup(sides)
         sweeps = Sweeps(self.config.sync.sweep, self.heart, self.wake.is_stopping)
