@@ -9,7 +9,6 @@ import click
 import psycopg
 
 from syncd import log
-from syncd.cli import control, demo, init, inspect, move, prepare, rejects, sweep, timescale
 from syncd.cli.options import Group, Options
 from syncd.cli.session import early_console
 from syncd.cli.stop import unwinding
@@ -35,12 +34,26 @@ def syncd() -> None:
     """
 
 
-for command in (
-    init.init_command, prepare.check_command, prepare.plan_command, move.load_command, move.sync,
-    sweep.sweep_command, move.run, timescale.timescale, inspect.status, inspect.verify_command, rejects.rejects,
-    control.pause_command, control.resume_command, control.throttle_command, demo.demo,
-):  # fmt: skip
-    syncd.add_command(command)
+syncd.add_later(
+    {
+        "init": "syncd.cli.init:init_command",
+        "check": "syncd.cli.prepare:check_command",
+        "plan": "syncd.cli.prepare:plan_command",
+        "load": "syncd.cli.move:load_command",
+        "sync": "syncd.cli.move:sync",
+        "sweep": "syncd.cli.sweep:sweep_command",
+        "run": "syncd.cli.move:run",
+        "timescale": "syncd.cli.timescale:timescale",
+        "cutover": "syncd.cli.cutover:cutover_command",
+        "status": "syncd.cli.inspect:status",
+        "verify": "syncd.cli.inspect:verify_command",
+        "rejects": "syncd.cli.rejects:rejects",
+        "pause": "syncd.cli.control:pause_command",
+        "resume": "syncd.cli.control:resume_command",
+        "throttle": "syncd.cli.control:throttle_command",
+        "demo": "syncd.cli.demo:demo",
+    }
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

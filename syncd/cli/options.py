@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -103,14 +104,33 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of such commands; those that are added later are imported when they are called for."""
 
     command_class = Command
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
+        self._later: dict[str, str] = {}
         self._own = list(self.params)
         self.params += global_options()
+
+    def add_later(self, places: Mapping[str, str]) -> None:
+        """Add commands by where they are, as MODULE:NAME: importing all of them takes longer than most of them run."""
+        self._later |= places
+
+    def all_commands(self) -> Mapping[str, click.Command]:
+        """Every command by its name, imported where it was not yet."""
+        context = click.Context(self)
+        return {name: one for name in self.list_commands(context) if (one := self.get_command(context, name))}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self._later, *(name for name in super().list_commands(ctx) if name not in self._later)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._later and cmd_name not in self.commands:
+            module, _, attribute = self._later[cmd_name].partition(":")
+            self.add_command(getattr(import_module(module), attribute), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]

@@ -90,8 +90,8 @@ def test_help_says_how_to_begin(words: list[str], capsys: pytest.CaptureFixture[
 
 
 def test_every_command_has_a_sentence_and_an_example() -> None:
-    commands = [one for one in app.syncd.commands.values() if not isinstance(one, click.Group)]
-    groups = [one for one in app.syncd.commands.values() if isinstance(one, click.Group)]
+    commands = [one for one in app.syncd.all_commands().values() if not isinstance(one, click.Group)]
+    groups = [one for one in app.syncd.all_commands().values() if isinstance(one, click.Group)]
     for command in [*commands, *groups, *(one for group in groups for one in group.commands.values())]:
         assert command.help and f"Example: syncd {'rejects ' if command not in commands else ''}" in command.help
         assert command.get_short_help_str(200).endswith(".")

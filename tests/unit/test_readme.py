@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from syncd import errors
 from syncd.cli.app import syncd
+from syncd.cli.options import Group
 from syncd.config import (
     AggregateConfig,
     BenchmarkConfig,
@@ -99,8 +100,8 @@ def test_a_command_is_one(words: tuple[str, ...]) -> None:
     for word in words:
         if word.startswith("-"):
             assert word in known
-        elif isinstance(command, click.Group) and word in command.commands:
-            command = command.commands[word]
+        elif isinstance(command, Group) and word in command.all_commands():
+            command = command.all_commands()[word]
             known |= options(command)
         elif isinstance(command, click.Group):
             raise AssertionError(f"no such command: {word}")
@@ -112,10 +113,10 @@ def options(command: click.Command) -> set[str]:
 
 def commands(command: click.Command = syncd, path: str = "syncd") -> Iterator[tuple[str, click.Command]]:
     """Every command that is no group, by its name."""
-    if not isinstance(command, click.Group):
+    if not isinstance(command, Group):
         yield path, command
         return
-    for name, inner in command.commands.items():
+    for name, inner in command.all_commands().items():
         yield from commands(inner, f"{path} {name}")
 
 
