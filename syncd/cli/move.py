@@ -172,7 +172,8 @@ def run(session: Session, *, force: bool, accept_new_source: bool) -> int:
     \b
     Example: syncd run -c app.ini
     """
-    session.check_source()
+    if session.lacks_target:
+        session.check_source()
     with session.target() as target:
         # Imported here: no other command waits for the scheduler and the watcher to be imported.
         from syncd.service.daemon import run_daemon  # noqa: PLC0415

@@ -53,7 +53,8 @@ class Session:
     @contextmanager
     def sides(self, ownership: Ownership, *, accept_new_source: bool = False) -> Iterator[Sides]:
         """Both sides, opened for this command."""
-        self.check_source()
+        if self.lacks_target:
+            self.check_source()
         with (
             self.target() as target,
             opened(self.config, target, ownership, accept_new_source=accept_new_source) as sides,

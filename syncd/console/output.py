@@ -96,6 +96,12 @@ class Console:
         else:
             yield
 
+    @contextmanager
+    def live(self) -> Iterator[Live]:
+        """A place on the terminal whose lines change; only where the console is lively."""
+        with Live(console=self._err, auto_refresh=False) as live:
+            yield live
+
     def watch(self, read: Callable[[], Page]) -> None:
         """Show a page again and again until the user ends it; a target that is away for a moment is waited for."""
         if self._json or not self._out.is_interactive:

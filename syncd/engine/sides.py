@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -18,6 +18,7 @@ from syncd.source import catalog as source_catalog
 from syncd.source import expressions, snapshot
 from syncd.source.database import Database, SourceConnection, query
 from syncd.target import catalog as target_catalog
+from syncd.target.cutover import CutoverState
 from syncd.target.database import Connection, Target, connect
 from syncd.target.lock import Lock
 from syncd.target.state import TABLE_PART, Checkpoint, State
@@ -127,7 +128,7 @@ def source_path(config: Config) -> Path:
 def opened(config: Config, target: Target, ownership: Ownership, *, accept_new_source: bool = False) -> Iterator[Sides]:
     """Open both sides and, where asked for, own the source. Closes all on the way out."""
     path = source_path(config)
-    source = Database(path)
+    source = _open_source(path, target)
     try:
         control = connect(target)
         try:
@@ -136,6 +137,17 @@ def opened(config: Config, target: Target, ownership: Ownership, *, accept_new_s
             control.close()
     finally:
         source.close()
+
+
+def _open_source(path: Path, target: Target) -> Database:
+    """Open the source. Where it is gone because the target took over, that is what is told."""
+    try:
+        return Database(path)
+    except SourceError:
+        if not path.exists():
+            with closing(connect(target)) as control:
+                CutoverState(str(path)).confirm_not_promoted(control)
+        raise
 
 
 def _own(
@@ -161,10 +173,12 @@ def _own(
 def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     """Begin a new epoch as the source's owner; returns the directory of its private files.
 
-    Snapshots that no checkpoint names are removed: they are what a crash left behind.
+    Snapshots that no checkpoint names are removed: they are what a crash left behind. Raises PromotedError where the
+    target took over from this source.
     """
     state, control = sides.state, sides.control
     state.create(control)
+    CutoverState(state.source_name).confirm_not_promoted(control)
     known = state.register(control, sides.source.identity, accept_new_source=accept_new_source)
     if accept_new_source and known.identity != sides.source.identity:
         state.forget_positions(control)

@@ -16,7 +16,7 @@ from syncd.engine.load import load
 from syncd.engine.pace import Pace
 from syncd.engine.sides import Ownership, Sides, opened, source_path, take_over
 from syncd.engine.timescale import shape_if_possible
-from syncd.errors import RetryError, SourceBusyError, StopError
+from syncd.errors import PromotedError, RetryError, SourceBusyError, StopError
 from syncd.log import event
 from syncd.service.heart import Heart
 from syncd.service.sampler import Sampler
@@ -45,7 +45,7 @@ def run_daemon(
     accept_new_source: bool = False,
     force: bool = False,
 ) -> int:
-    """Keep the target current until SIGTERM; returns the exit code.
+    """Keep the target current until SIGTERM, or until it takes over; returns the exit code.
 
     A fault of the target that passes is waited out. Raises StopError for what a person must mend.
     """
@@ -56,7 +56,10 @@ def run_daemon(
         config, target, reload, notifier, sampler, Heart(notifier, sampler), accept_new_source, force, wake
     )
     with wake.listening(), watched(config, sampler):
-        daemon.serve()
+        try:
+            daemon.serve()
+        except PromotedError as error:
+            event("WARNING", "promoted", error.what)
     notifier.stopping()
     event("INFO", "stopped", "stopped")
     return 0

@@ -20,6 +20,8 @@ from syncd.model import Identity
 SourceConnection = apsw.Connection
 """A connection to SQLite, for those who pass one on."""
 
+LIBRARY_VERSION = apsw.sqlite_lib_version()
+"""The version of the SQLite that reads the source."""
 BUSY_SECONDS = 5.0
 LONGEST_VALUE = 16 * 2**20
 """Bytes of one value or one rendered batch; a batch over it is read again in halves (SQLITE_LIMIT_LENGTH)."""

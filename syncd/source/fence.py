@@ -42,6 +42,7 @@ class Fence:
         self._identity = identify(path)
         # A deadline is kept by another thread, and a connection serves one at a time.
         self._mutex = threading.Lock()
+        self._closed = False
         confirm_writable(path)
         with translated(path):
             name = f"file:{urllib.parse.quote(str(path))}?mode=rw"
@@ -54,7 +55,7 @@ class Fence:
     @property
     def is_held(self) -> bool:
         with self._mutex:
-            return bool(self._connection.in_transaction)
+            return not self._closed and bool(self._connection.in_transaction)
 
     def take(self, seconds: float = LOCK_SECONDS, stopping: Callable[[], bool] = lambda: False) -> float:
         """Take the write lock; returns how many seconds that took.
@@ -105,12 +106,15 @@ class Fence:
     def release(self) -> None:
         """Let writers in again; a second time does nothing."""
         with self._mutex:
-            if self._connection.in_transaction:
+            if not self._closed and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
+        """Release it for good; a second time does nothing."""
         self.release()
-        self._connection.close()
+        with self._mutex:
+            self._closed = True
+            self._connection.close()
 
 
 def confirm_writable(path: Path) -> None:

@@ -59,17 +59,20 @@ def _link(before: Path, after: Path) -> None:
         ) from error
 
 
-def make_readonly(path: Path) -> Modes:
-    """Take away every right to write; root and processes that have the file open ignore it. Returns the old modes."""
-    modes = {str(one): one.stat().st_mode & 0o7777 for one in _files(path)}
-    for name, mode in modes.items():
+def modes(path: Path) -> Modes:
+    """The modes of the file and its companions."""
+    return {str(one): one.stat().st_mode & 0o7777 for one in _files(path)}
+
+
+def make_readonly(path: Path) -> None:
+    """Take away every right to write; root and processes that have the file open ignore it."""
+    for name, mode in modes(path).items():
         Path(name).chmod(mode & ~_WRITABLE)
-    return modes
 
 
-def make_writable(modes: Modes) -> None:
+def make_writable(before: Modes) -> None:
     """Undo `make_readonly`."""
-    for name, mode in modes.items():
+    for name, mode in before.items():
         if Path(name).exists():
             Path(name).chmod(mode)
 

@@ -7,6 +7,7 @@
 from collections.abc import Iterable, Mapping
 
 from syncd.target.database import Connection, translated
+from syncd.target.sql import statement
 
 Keys = Mapping[str, frozenset[str]]
 """Source keys with the target keys that are known for them; the empty source key has those of which none is known."""
@@ -14,15 +15,7 @@ Keys = Mapping[str, frozenset[str]]
 
 def note(connection: Connection, source_name: str, tables: Iterable[str], seconds: float) -> None:
     """A full comparison that took so long found these tables equal. Keys written before it began need no more proof."""
-    connection.execute(
-        "WITH new AS (INSERT INTO syncd.proven AS p (source_name, table_name, at)"
-        " SELECT c.source_name, c.table_name, clock_timestamp() - make_interval(secs => %(seconds)s) FROM syncd.checkpoint c"
-        " WHERE c.source_name = %(source)s AND c.part = 0 AND c.table_name = ANY (%(tables)s)"
-        " ON CONFLICT (source_name, table_name) DO UPDATE SET at = excluded.at RETURNING *)"
-        " DELETE FROM syncd.unproven u USING new"
-        " WHERE u.source_name = new.source_name AND u.table_name = new.table_name AND u.at < new.at",
-        {"source": source_name, "tables": list(tables), "seconds": seconds},
-    )
+    connection.execute(statement("proven_note"), {"source": source_name, "tables": list(tables), "seconds": seconds})
 
 
 def forget(connection: Connection, source_name: str, tables: Iterable[str]) -> None:
@@ -44,8 +37,8 @@ def tables(connection: Connection, source_name: str) -> Mapping[str, str]:
 
 
 _WRITTEN = (
-    "(SELECT source_key, target_key FROM syncd.touched WHERE source_name = %(source)s AND table_name = %(table)s"
-    " UNION SELECT source_key, target_key FROM syncd.unproven WHERE source_name = %(source)s AND table_name = %(table)s)"
+    "(SELECT source_key, target_key FROM syncd.touched WHERE source_name = %(source)s AND table_name = %(table)s UNION"
+    " SELECT source_key, target_key FROM syncd.unproven WHERE source_name = %(source)s AND table_name = %(table)s)"
 )
 
 

@@ -28,6 +28,10 @@ class Trading:
         )
         self._line()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> dict[str, Any]:
         """Let it end, and close the file; what it has done."""
         self._process.terminate()

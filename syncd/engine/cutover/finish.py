@@ -1,0 +1,105 @@
+"""Finish: what only promotion may do to the target, and the commit that makes PostgreSQL the truth."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from syncd.engine.sides import Sides
+from syncd.errors import AbortedError, SyncdError, TargetUnavailableError
+from syncd.log import event
+from syncd.model import Stage
+from syncd.plan import Plan
+from syncd.quoting import identifier
+from syncd.source.counters import counters
+from syncd.target import promotion, sequences
+from syncd.target.cutover import CutoverState
+from syncd.target.database import IntegrityError, transaction
+from syncd.target.sequences import Floors, SequenceSet
+
+_ASK_AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What promotion did to the target: the statements that gave the constraints their final form."""
+
+    statements: tuple[str, ...]
+    analyzed: tuple[str, ...]
+
+
+def set_sequences(sides: Sides, plan: Plan) -> tuple[SequenceSet, ...]:
+    """Set every sequence of the planned tables behind the last value that either side has given."""
+    with sides.source.transaction() as connection:
+        counted = {name.lower(): value for name, value in counters(connection).items()}
+    floors: dict[tuple[str, str], int] = {}
+    for table in plan.tables:
+        key = table.source.primary_key
+        if len(key) == 1 and (value := counted.get(table.name.lower())):
+            floors |= {(table.target, c.name): value for c in table.columns if c.expression == identifier(key[0])}
+    return _set(sides, plan, floors)
+
+
+def _set(sides: Sides, plan: Plan, floors: Floors) -> tuple[SequenceSet, ...]:
+    return sequences.set_all(sides.control, sides.schema, (table.target for table in plan.tables), floors)
+
+
+def finish(sides: Sides, plan: Plan, state: CutoverState, seal: str, committing: Callable[[], None]) -> Finished:
+    """Give the tables their final form and promote, in one transaction. Returns when PostgreSQL is the truth.
+
+    `committing` is called before the COMMIT and may raise: then nothing was done. Raises AbortedError where the rows do
+    not permit the final form.
+    """
+    before_promotion(sides, plan)
+    analyzed = promotion.analyze(sides.control, sides.schema, (table.target for table in plan.tables))
+    at_commit = False
+    try:
+        with transaction(sides.control):
+            sides.state.confirm_epoch(sides.control)
+            statements = promotion.finalise(sides.control, sides.schema, plan.tables)
+            with_promotion(sides, plan)
+            state.promote(sides.control, seal)
+            committing()
+            at_commit = True
+    except IntegrityError as error:
+        raise AbortedError(f"the rows do not permit the final form: {error}", where=sides.target.shown) from error
+    except TargetUnavailableError:
+        if not at_commit or not _was_promoted(sides, state):
+            raise
+    return Finished(statements, analyzed)
+
+
+def before_promotion(sides: Sides, plan: Plan) -> None:
+    """The call point for what takes long, or cannot be in a transaction, and does no harm if promotion fails.
+
+    TimescaleDB: the final refresh of continuous aggregates.
+    """
+
+
+def with_promotion(sides: Sides, plan: Plan) -> None:
+    """The call point for what is committed together with the promotion.
+
+    TimescaleDB: the policies of compression, retention and refresh are enabled.
+    """
+
+
+def _was_promoted(sides: Sides, state: CutoverState) -> bool:
+    """What became of a COMMIT whose answer was lost.
+
+    Nobody may write to either side before that is known, so the fence is held for as long as it takes; whoever does not
+    want to wait ends the process.
+    """
+    while True:
+        try:
+            connection = sides.connect()
+            try:
+                # Waits for the old backend where it has not ended yet.
+                query = "SELECT state FROM syncd.cutover WHERE source_name = %s FOR UPDATE"
+                return bool(connection.execute(query, [state.source_name]).fetchall()[0][0] == Stage.PROMOTED)
+            finally:
+                connection.close()
+        except SyncdError as error:
+            said = (
+                f"the answer to the COMMIT was lost, and the target is away: holding the fence until it tells. {error}"
+            )
+            event("ERROR", "commit_unknown", said)
+        time.sleep(_ASK_AGAIN_SECONDS)

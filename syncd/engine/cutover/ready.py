@@ -1,0 +1,148 @@
+"""The ready check: whether a cutover may begin, and how long it will stop writes."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from syncd.config import FenceKind
+from syncd.engine.cutover import hooks
+from syncd.engine.cutover.asked import Asked
+from syncd.engine.cutover.prediction import Prediction, predict
+from syncd.engine.sides import Sides
+from syncd.errors import RefusedError
+from syncd.model import PassReport, Phase
+from syncd.plan import Plan
+from syncd.source.fence import confirm_writable
+from syncd.target import promotion, proven, sequences
+from syncd.target.database import translated
+from syncd.target.state import Checkpoint
+
+LAG_SECONDS = 10.0
+"""A target that is further behind would keep writers waiting; a writer ahead of it is normal."""
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something in the way of a cutover, or, where it is a `warning`, something to know."""
+
+    subject: str
+    said: str
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class ReadyReport:
+    """GO where nothing is in the way. `lag` is how many seconds the target was behind; `tables` how many there are."""
+
+    obstacles: tuple[Obstacle, ...]
+    prediction: Prediction
+    lag: float
+    tables: int
+
+    @property
+    def is_go(self) -> bool:
+        return all(obstacle.warning for obstacle in self.obstacles)
+
+
+def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport) -> ReadyReport:
+    """Look at everything that could end a cutover behind the fence. `last` is the pass that was just made."""
+    with translated():
+        known = sides.checkpoints()
+        found = (
+            *_tables(plan, known),
+            *_lag(last),
+            *_rejects(sides, asked),
+            *_verified(sides, plan, asked),
+            *_rights(sides, plan),
+            *_means(sides),
+            *pending_steps(sides, plan),
+        )
+        return ReadyReport(found, predict(sides, plan, asked, last.seconds), last.seconds, len(plan.tables))
+
+
+def pending_steps(sides: Sides, plan: Plan) -> Iterator[Obstacle]:
+    """The call point for what TimescaleDB still has to do: hypertables that are configured and not made yet."""
+    del sides, plan
+    yield from ()
+
+
+def _tables(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
+    for error in plan.refused:
+        yield Obstacle(error.where, f"its two sides do not fit: {error.what}")
+    for table in plan.tables:
+        checkpoint = known.get(table.name)
+        if checkpoint is None or checkpoint.phase is Phase.LOAD:
+            yield Obstacle(table.name, "it is not loaded")
+        elif checkpoint.phase is Phase.STOPPED:
+            yield Obstacle(table.name, f"it stands still: {checkpoint.error}")
+        elif checkpoint.fingerprint != table.fingerprint:
+            yield Obstacle(table.name, "its definition or its mapping is not the one that it was loaded with")
+        elif checkpoint.error:
+            yield Obstacle(table.name, checkpoint.error)
+    for name in known.keys() - {table.name for table in plan.tables} - {skipped.name for skipped in plan.skipped}:
+        yield Obstacle(name, "the source has this table no longer")
+
+
+def _lag(last: PassReport) -> Iterator[Obstacle]:
+    if last.seconds > LAG_SECONDS:
+        yield Obstacle("lag", f"the last pass took {last.seconds:.1f} s, more than {LAG_SECONDS:g} s")
+
+
+def _rejects(sides: Sides, asked: Asked) -> Iterator[Obstacle]:
+    counts = {table.table: table.rejects for table in sides.state.tables(sides.control)}
+    for name, count in counts.items():
+        accepted = asked.accepted.get(name)
+        if count and accepted is None:
+            yield Obstacle(name, f"{count} rejected rows; syncd rejects list, or --accept-rejects {name}={count}")
+        elif accepted is not None and count > accepted:
+            yield Obstacle(name, f"{count} rejected rows, and {accepted} of them are accepted")
+        elif count:
+            yield Obstacle(
+                name, f"{count} rejected rows will be missing or old in PostgreSQL, as accepted", warning=True
+            )
+    for name in asked.accepted.keys() - counts.keys():
+        yield Obstacle(name, "--accept-rejects names a table that is not loaded")
+
+
+def _verified(sides: Sides, plan: Plan, asked: Asked) -> Iterator[Obstacle]:
+    last = sides.state.last_verify(sides.control)
+    if last is None:
+        yield Obstacle("verify", "there was no verify yet", warning=True)
+    elif last.differences:
+        yield Obstacle("verify", f"the last one, at {last.at}, found {last.differences} differences", warning=True)
+    if asked.verify == "changed":
+        known = proven.tables(sides.control, sides.state.source_name)
+        for table in plan.tables:
+            if table.name not in known:
+                said = "no full verify has found it equal yet, so it will be compared in full"
+                yield Obstacle(table.name, said, warning=True)
+    elif last is not None and not last.differences:
+        yield Obstacle("verify", f"the last one ({last.mode}), at {last.at}, found no difference", warning=True)
+
+
+def _rights(sides: Sides, plan: Plan) -> Iterator[Obstacle]:
+    targets = {table.target: table.created for table in plan.tables}
+    created = [target for target, is_created in targets.items() if is_created]
+    for target in promotion.not_owned(sides.control, sides.schema, created):
+        yield Obstacle(
+            target, "the role of the target does not own it, and cannot give its constraints their final form"
+        )
+    for sequence in sequences.used(sides.control, sides.schema, targets):
+        if not sequence.may_be_set:
+            yield Obstacle(f"{sequence.table}.{sequence.column}", f"no right to set the sequence {sequence.name}")
+
+
+def _means(sides: Sides) -> Iterator[Obstacle]:
+    config = sides.config
+    try:
+        confirm_writable(sides.source.path)
+    except RefusedError as error:
+        yield Obstacle("fence", str(error))
+    if config.cutover.fence is FenceKind.COMMAND and not config.hooks.on_fence:
+        yield Obstacle("fence", "fence = command needs the hook on_fence, which stops the application")
+    for name, program in hooks.missing(config.hooks):
+        yield Obstacle(f"[hooks] {name}", f"there is no program {program} that may be executed")
+    size = sides.source.path.stat().st_size
+    if shutil.disk_usage(sides.state_dir).free < 2 * size:
+        said = f"{sides.state_dir} has no room for two copies of the source: the sweep will take much longer"
+        yield Obstacle("room", said, warning=True)

@@ -1,0 +1,373 @@
+"""The steps of a cutover, in their order, and the way back."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from syncd.config import FenceKind
+from syncd.engine.catchup import Catchup
+from syncd.engine.cutover import finish, hooks, ready, record
+from syncd.engine.cutover.after import Aftermath, with_checksums
+from syncd.engine.cutover.asked import Asked, who
+from syncd.engine.cutover.changed import verify_changed
+from syncd.engine.cutover.progress import Checklist, Comparing
+from syncd.engine.cutover.record import Notes, Record
+from syncd.engine.cutover.warden import Warden
+from syncd.engine.sides import Sides
+from syncd.engine.sweep import sweep
+from syncd.engine.verify import Asked as VerifyAsked
+from syncd.engine.verify import verify
+from syncd.errors import AbortedError, DifferentError, NotReadyError, RetryError, SyncdError
+from syncd.log import event
+from syncd.model import CutoverStep, PassReport, Stage, VerifyReport
+from syncd.plan import Plan
+from syncd.source.fence import Fence, confirm_quiet
+from syncd.target import promotion
+from syncd.target.cutover import CutoverState
+from syncd.target.database import transaction, translated
+
+DRAINED_SECONDS = 0.5
+"""A pass that takes no longer leaves little for the final one."""
+DRAINS_AT_MOST = 10
+
+
+@dataclass(frozen=True)
+class CutoverReport:
+    """What a cutover came to; `hook` says why what follows the promotion failed, empty where it did not."""
+
+    record: Record
+    trouble: str = ""
+
+
+def check(sides: Sides, asked: Asked) -> ready.ReadyReport:
+    """Make a pass, and tell whether a cutover may begin. Changes nothing else."""
+    catchup = Catchup(sides)
+    try:
+        return _look(sides, catchup, asked)[0]
+    finally:
+        catchup.close()
+
+
+def _look(sides: Sides, catchup: Catchup, asked: Asked) -> tuple[ready.ReadyReport, Plan]:
+    """Two passes: the first brings what is new, the second tells how long one takes."""
+    if not sides.checkpoints():
+        raise NotReadyError("nothing is loaded yet", where=str(sides.source.path), advice="First: syncd load")
+    catchup.run()
+    last = catchup.run()
+    there = sides.look_at_target()
+    with sides.source.transaction() as connection:
+        plan = sides.plan(connection, there)
+    return ready.look(sides, plan, asked, last), plan
+
+
+def cut_over(
+    sides: Sides, asked: Asked, checklist: Checklist, stopping: Callable[[], bool] = lambda: False
+) -> CutoverReport:
+    """Promote the target, or abort and raise: AbortedError, NotReadyError, or what else came in the way.
+
+    Whatever is raised, writers are let in again before, and the source is still the truth.
+    """
+    state = CutoverState(sides.state.source_name)
+    with Warden(sides, state, stopping) as warden:
+        return _Cutover(sides, asked, checklist, state, warden).run()
+
+
+class _Cutover:
+    def __init__(self, sides: Sides, asked: Asked, checklist: Checklist, state: CutoverState, warden: Warden) -> None:
+        self._sides = sides
+        self._asked = asked
+        self._checklist = checklist
+        self._state = state
+        self._warden = warden
+        self._notes = Notes()
+        self._steps: list[CutoverStep] = []
+        self._began = _now()
+        self._who = who()
+        self._catchup: Catchup | None = None
+        self._fence: Fence | None = None
+        self._application_stopped = False
+        self._promoted = False
+        with transaction(sides.control):
+            sides.state.confirm_epoch(sides.control)
+            self._attempt = state.begin(sides.control, self._who)
+            sides.state.record(sides.control, "INFO", "cutover_began", detail=self._who)
+
+    def run(self) -> CutoverReport:
+        try:
+            self._promote()
+        except BaseException as error:
+            if not self._promoted:
+                self._abort(error)
+            if not (self._promoted and isinstance(error, RetryError)):
+                raise
+        finally:
+            if self._catchup:
+                self._catchup.close()
+        return self._follow()
+
+    def _promote(self) -> None:
+        self._catchup = Catchup(self._sides)
+        plan = self._ready(self._catchup)
+        self._notes.plan = plan
+        self._drain(self._catchup, plan)
+        self._raise_fence()
+        self._final_drain(self._catchup)
+        self._sweep(self._catchup)
+        self._verify(self._catchup, plan)
+        with self._step(Stage.SEQUENCES) as done:
+            self._notes.sequences = finish.set_sequences(self._sides, plan)
+            done(f"{len(self._notes.sequences)} sequences")
+        self._finish(plan)
+
+    def _ready(self, catchup: Catchup) -> Plan:
+        with self._step(Stage.READY) as done:
+            report, plan = _look(self._sides, catchup, self._asked)
+            self._notes.prediction = report.prediction
+            self._notes.lag = report.lag
+            self._notes.warnings += [f"{one.subject}: {one.said}" for one in report.obstacles if one.warning]
+            if not report.is_go:
+                said = "\n".join(f"{one.subject}: {one.said}" for one in report.obstacles if not one.warning)
+                raise NotReadyError(f"the source is not ready for the cutover\n{said}", advice="syncd cutover --check")
+            done(f"{report.tables} tables; writes will be stopped for about {report.prediction.seconds:.1f} s")
+        return plan
+
+    def _drain(self, catchup: Catchup, plan: Plan) -> None:
+        """Bring the target so near that little is left to do behind the fence; writers go on."""
+        with self._step(Stage.DRAIN) as done:
+            catchup.run(stopping=self._warden.should_stop)
+            report = sweep(self._sides, catchup, stopping=self._warden.should_stop)
+            if report.refused:
+                raise AbortedError(report.refused[0].error, where=report.refused[0].table)
+            tables = [table.target for table in plan.tables]
+            promotion.analyze(self._sides.control, self._sides.schema, tables)
+            passes = 1
+            while self._pass(catchup).seconds > DRAINED_SECONDS and passes < DRAINS_AT_MOST:
+                passes += 1
+            done(f"{report.read_again} rows read again in {passes} passes")
+
+    def _raise_fence(self) -> None:
+        """Keep writers out. With `command` the hook stops the application first; with `none` the user has."""
+        config, source = self._sides.config, self._sides.source
+        with self._step(Stage.FENCE) as done:
+            self._fence = Fence(source.path)
+            self._notes.fenced_at = time.monotonic()
+            if config.cutover.fence is FenceKind.COMMAND:
+                self._warden.guard(self._fence, config.cutover.deadline.total_seconds())
+                self._run_hook("on_fence")
+            if config.cutover.fence is not FenceKind.LOCK:
+                confirm_quiet(source)
+            seconds = self._fence.take(stopping=self._warden.should_stop)
+            if config.cutover.fence is not FenceKind.COMMAND:
+                self._notes.fenced_at = time.monotonic()
+            self._warden.guard(self._fence, self._seconds_left())
+            self._fence.prove()
+            source.check_identity()
+            if config.cutover.fence is not FenceKind.COMMAND:
+                self._run_hook("on_fence")
+            event("WARNING", "fenced", f"writers are kept out of {source.path}")
+            done(f"the lock was taken after {seconds:.3f} s; a second process was kept out")
+
+    def _seconds_left(self) -> float:
+        since = self._notes.fenced_at or time.monotonic()
+        return self._sides.config.cutover.deadline.total_seconds() - (time.monotonic() - since)
+
+    def _run_hook(self, name: hooks.Name) -> None:
+        self._application_stopped = self._application_stopped or name == "on_fence"
+        result = hooks.run(self._sides.config.hooks, name, self._environment(name))
+        self._notes.hook(result)
+        self._warden.confirm()
+        hooks.confirm(result)
+
+    def _environment(self, name: str) -> dict[str, str]:
+        return self._aftermath(self._sides).environment(name, self._notes)
+
+    def _aftermath(self, sides: Sides) -> Aftermath:
+        return Aftermath(sides.control, sides.config, sides.source.path, sides.target.shown)
+
+    def _final_drain(self, catchup: Catchup) -> None:
+        with self._step(Stage.FINAL_DRAIN) as done:
+            report = self._pass(catchup)
+            if report.stopped:
+                raise AbortedError(report.stopped[0].error, where=report.stopped[0].table)
+            done(f"{report.applied.written} rows written")
+
+    def _pass(self, catchup: Catchup) -> PassReport:
+        report = catchup.run(stopping=self._warden.should_stop)
+        self._warden.confirm()
+        return report
+
+    def _sweep(self, catchup: Catchup) -> None:
+        with self._step(Stage.SWEEP) as done:
+            report = sweep(self._sides, catchup, stopping=self._warden.should_stop)
+            self._warden.confirm()
+            if report.refused or report.as_pass.stopped:
+                table = (*report.refused, *report.as_pass.stopped)[0]
+                raise AbortedError(table.error, where=table.table)
+            changed = report.applied.written + report.applied.deleted
+            done(f"{report.read_again} rows read again, {changed} changed")
+
+    def _verify(self, catchup: Catchup, plan: Plan) -> None:
+        """Prove that both sides are equal, at the position at which the fence holds them."""
+        with self._step(Stage.VERIFY) as done:
+            self._confirm_rejects(catchup)
+            found = self._compare(catchup, plan)
+            self._notes.verified = found
+            self._warden.confirm()
+            if found.found:
+                said = "; ".join(f"{one.table}: {one.kind} {one.key}" for one in found.differences[:3])
+                raise DifferentError(
+                    f"{found.found} differences at the frozen position: {said}",
+                    where=self._sides.target.shown,
+                    advice="Look at them: syncd report; repair them: syncd verify --repair",
+                )
+            self._confirm_fence()
+            done(f"{found.mode}: {sum(one.compared for one in found.tables)} rows compared, no difference")
+
+    def _compare(self, catchup: Catchup, plan: Plan) -> VerifyReport:
+        progress = Comparing(self._checklist, self._warden.confirm)
+        if self._asked.verify == "changed":
+            return verify_changed(self._sides, catchup, plan, progress)
+        return verify(self._sides, VerifyAsked("full", sync=False), progress)
+
+    def _confirm_rejects(self, catchup: Catchup) -> None:
+        with translated():
+            tables = self._sides.state.tables(catchup.connection)
+        for table in tables:
+            if table.rejects > self._asked.accepted.get(table.table, 0):
+                said = f"{table.rejects} rejected rows at the frozen position, more than are accepted"
+                raise AbortedError(said, where=table.table, advice="syncd rejects list")
+
+    def _confirm_fence(self) -> None:
+        """Raise where the fence was lost, or somebody wrote behind it."""
+        if self._fence is None or not self._fence.is_held:
+            raise AbortedError("the fence is gone", where=str(self._sides.source.path))
+        self._fence.prove()
+
+    def _finish(self, plan: Plan) -> None:
+        with self._step(Stage.FINISH) as done:
+            self._warden.confirm()
+            kind = str(self._sides.config.cutover.seal)
+            done_to_target = finish.finish(self._sides, plan, self._state, kind, self._warden.hold)
+            self._promoted = True
+            self._notes.statements = done_to_target.statements
+            if self._notes.fenced_at is not None:
+                self._notes.stopped_seconds = time.monotonic() - self._notes.fenced_at
+            event("WARNING", "promoted", f"PostgreSQL took over from {self._sides.source.path}")
+            done(f"{len(done_to_target.statements)} constraints got their final form")
+
+    @contextmanager
+    def _step(self, stage: Stage) -> Iterator[Callable[[str], None]]:
+        """One step: written down in the target when it begins and when it ends."""
+        self._warden.confirm()
+        number, began, clock = len(self._steps) + 1, _now(), time.monotonic()
+        said: list[str] = []
+        self._checklist.began(stage)
+        with transaction(self._sides.control):
+            self._state.enter(self._sides.control, self._attempt, number, stage)
+        step = CutoverStep(stage.value, began)
+        try:
+            yield said.append
+            step = replace(step, outcome="done", detail="".join(said))
+        except BaseException as error:
+            step = replace(step, outcome="failed", detail=_told(error))
+            raise
+        finally:
+            step = replace(step, seconds=time.monotonic() - clock)
+            self._steps.append(step)
+            self._checklist.ended(step)
+        with transaction(self._sides.control):
+            self._state.leave(self._sides.control, self._attempt, number, step)
+
+    def _abort(self, error: BaseException) -> None:
+        """Let writers in again, first of all; then tell it to everybody."""
+        if self._fence:
+            self._fence.close()
+            if self._notes.fenced_at is not None:
+                self._notes.stopped_seconds = time.monotonic() - self._notes.fenced_at
+        event("ERROR", "cutover_aborted", f"the source is still the truth: {_told(error)}")
+        if self._fence or self._application_stopped:
+            result = hooks.run(self._sides.config.hooks, "on_abort", self._environment("on_abort"))
+            self._notes.hook(result)
+            if result and result.failed:
+                self._checklist.note(result.said)
+        clock, step = time.monotonic(), CutoverStep(Stage.ABORTED.value, _now(), None, "done", "writers may go on")
+        self._checklist.began(Stage.ABORTED)
+        try:
+            self._write_down(error)
+        except (SyncdError, OSError) as failure:
+            step = replace(step, detail=f"writers may go on; the target could not be told: {_told(failure)}")
+        self._checklist.ended(replace(step, seconds=time.monotonic() - clock))
+
+    def _write_down(self, error: BaseException) -> None:
+        """Record the abort, on a new connection where the old one died."""
+        sides = self._sides
+        if sides.control.closed or sides.control.broken:
+            sides = replace(sides, control=sides.connect())
+        try:
+            with transaction(sides.control):
+                if self._steps:
+                    self._state.leave(sides.control, self._attempt, len(self._steps), self._steps[-1])
+                self._state.abort(sides.control)
+                sides.state.record(sides.control, "ERROR", "cutover_aborted", detail=_told(error))
+            with transaction(sides.control):
+                self._state.keep_report(sides.control, self._record(sides, Stage.ABORTED, _told(error)).as_document)
+        finally:
+            if sides is not self._sides:
+                sides.control.close()
+
+    def _record(self, sides: Sides, outcome: Stage, why: str) -> Record:
+        return record.make(
+            sides, self._notes, attempt=self._attempt, who=self._who, outcome=outcome, why=why, steps=self._steps,
+            began=self._began, ended=_now(),
+        )  # fmt: skip
+
+    def _follow(self) -> CutoverReport:
+        """What follows the promotion; nothing of it can undo it, and what fails is tried again by the next call."""
+        with self._sides_after() as sides:
+            self._checklist.began(Stage.PROMOTED)
+            clock, step = time.monotonic(), CutoverStep(Stage.PROMOTED.value, _now(), None, "done")
+            kept = self._record(sides, Stage.PROMOTED, "")
+            with transaction(sides.control):
+                self._state.keep_report(sides.control, kept.as_document)
+            trouble = ""
+            try:
+                done = self._aftermath(sides).follow(self._notes, self._fence)
+            except SyncdError as error:
+                trouble, done = _told(error), "PostgreSQL took over, but what follows failed"
+                step = replace(step, outcome="failed")
+            finally:
+                if self._fence:
+                    self._fence.close()
+            step = replace(step, seconds=time.monotonic() - clock, detail=done)
+            self._steps.append(step)
+            self._checklist.ended(step)
+            kept = with_checksums(sides, self._record(sides, Stage.PROMOTED, trouble), self._notes.plan)
+            with transaction(sides.control):
+                number = len(self._steps)
+                self._state.enter(sides.control, self._attempt, number, Stage.PROMOTED)
+                self._state.leave(sides.control, self._attempt, number, step)
+                self._state.keep_report(sides.control, kept.as_document)
+        return CutoverReport(kept, trouble)
+
+    @contextmanager
+    def _sides_after(self) -> Iterator[Sides]:
+        """The sides with a connection that lives: the answer to the COMMIT may have been lost with the old one."""
+        if not (self._sides.control.closed or self._sides.control.broken):
+            yield self._sides
+            return
+        control = self._sides.connect()
+        try:
+            yield replace(self._sides, control=control)
+        finally:
+            with suppress(RetryError):
+                control.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _told(error: BaseException) -> str:
+    return error.what if isinstance(error, SyncdError) else f"{type(error).__name__}: {error}"

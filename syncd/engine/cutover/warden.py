@@ -1,0 +1,90 @@
+"""The warden watches a fenced cutover: writers come in again at the deadline, or when somebody asks to abort."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from syncd.engine.sides import Sides
+from syncd.errors import AbortedError, SyncdError
+from syncd.source.fence import Fence
+from syncd.target.cutover import CutoverState
+from syncd.target.database import PostgresError
+
+_TICK = 0.1
+_ASK_SECONDS = 0.5
+
+
+class Warden:
+    """A thread with a connection of its own. What it decides, the steps learn from `confirm`."""
+
+    def __init__(self, sides: Sides, state: CutoverState, stopping: Callable[[], bool]) -> None:
+        self._sides = sides
+        self._state = state
+        self._stopping = stopping
+        self._fence: Fence | None = None
+        self._deadline = float("inf")
+        self._reason = ""
+        self._committing = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="warden", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join(1)
+
+    def guard(self, fence: Fence, seconds: float) -> None:
+        """Release this fence after so many seconds at the latest."""
+        self._fence, self._deadline = fence, time.monotonic() + seconds
+
+    def confirm(self) -> None:
+        """Raise AbortedError where the cutover has to end."""
+        if not self._reason and self._stopping():
+            self._reason = "it was interrupted"
+        if self._reason:
+            raise AbortedError(self._reason, where=self._state.source_name)
+
+    def should_stop(self) -> bool:
+        return bool(self._reason) or self._stopping()
+
+    def hold(self) -> None:
+        """From now on the fence stays, deadline or not: promotion is being committed."""
+        with self._committing:
+            self.confirm()
+            self._fence = None
+
+    def _watch(self) -> None:
+        asked = time.monotonic()
+        while not self._ended.wait(_TICK):
+            if time.monotonic() > self._deadline:
+                self._end("writes were stopped for as long as [cutover] deadline allows")
+            elif time.monotonic() - asked > _ASK_SECONDS:
+                asked = time.monotonic()
+                if self._is_asked():
+                    self._end("somebody asked to abort it")
+            if self._reason:
+                return
+
+    def _is_asked(self) -> bool:
+        # A target that is away is the business of the step at work.
+        with suppress(SyncdError, PostgresError):
+            connection = self._sides.connect()
+            try:
+                return self._state.is_asked_to_abort(connection)
+            finally:
+                connection.close()
+        return False
+
+    def _end(self, reason: str) -> None:
+        with self._committing:
+            self._reason = reason
+            if self._fence:
+                self._fence.release()
