@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.plugins.proxy",
     "tests.plugins.cli",
     "tests.plugins.scene",
+    "tests.plugins.browser",
 ]

@@ -177,7 +177,7 @@ def _checks(report: Report) -> tuple[Check, ...]:
         Check(
             "No row was rejected",
             report.rejected == 0,
-            f"{report.rejected} rows wait in syncd.reject" if report.rejected else "nothing waits",
+            f"in syncd.reject: {report.rejected}" if report.rejected else "nothing waits",
         ),
         Check(
             "A sweep looked for deletes",

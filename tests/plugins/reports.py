@@ -23,7 +23,11 @@ def full_report() -> Report:
             TableNow("orders", Phase.CATCHUP, 1200, 1203, 1200, Mark(1200), 0.4, 3, 12.5, 2, updated_at=MOMENT),
             TableNow(ODD_NAME, Phase.LOAD, 50, 100, 50, Mark(50), 2.0, 50, 100.0),
             TableNow(
-                "prices", Phase.STOPPED, 7, error="too <b>many</b> rejects", control=Control("prices", paused=True)
+                "prices",
+                Phase.STOPPED,
+                7,
+                error="too <b>many</b> rejects",
+                control=Control("prices", paused=True, who="ada@desk", since=MOMENT),
             ),
         ),
         lag=2.0,

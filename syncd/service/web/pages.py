@@ -166,7 +166,7 @@ def _headline(report: Report) -> str:
             return "in step, ready for the cutover"
         case _:
             step = "in step" if report.lag < 1 else f"{words.seconds(report.lag)} behind"
-            return f"{step}, {report.rejected:,} rejects" if report.rejected else step
+            return f"{step}, {words.counted(report.rejected, 'reject')}" if report.rejected else step
 
 
 def _steps(report: Report) -> tuple[Step, ...]:
@@ -189,6 +189,6 @@ def _verified(verify: LastVerify | None) -> Verified:
     if verify is None:
         return Verified("not yet", "syncd verify compares every row", "quiet")
     if verify.differences:
-        return Verified("differs", f"{verify.differences:,} differences, {words.day(verify.at)}", "bad")
+        return Verified("differs", f"{words.counted(verify.differences, 'difference')}, {words.day(verify.at)}", "bad")
     said = {"counts": "counts agree", "sample": "sample agrees"}.get(verify.mode, "equal")
     return Verified(said, f"{verify.mode}, {words.day(verify.at)}", "good")

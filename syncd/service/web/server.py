@@ -62,6 +62,16 @@ class Limited(H11Protocol):
         if self in self._open:
             super().data_received(data)
 
+    @classmethod
+    def open_now(cls) -> frozenset["Limited"]:
+        """The connections that are served."""
+        return frozenset(cls._open)
+
+    @classmethod
+    def forget_rates(cls) -> None:
+        """Begin to count requests anew."""
+        cls._accepted.clear()
+
     @property
     def _path(self) -> str | None:
         """What was asked for, None as long as nothing is."""
@@ -129,7 +139,7 @@ class WebServer:
         self._server = uvicorn.Server(uvicorn.Config(**self._settings))
         self._thread = threading.Thread(target=self._server.run, args=([listening],), name="web", daemon=True)
         self._thread.start()
-        event("INFO", "web_started", f"the dashboard is at http://{self.address}")
+        event("INFO", "web_started", f"the dashboard is at http://{self.address.rpartition(':')[0]}:{self._port}")
 
     @property
     def port(self) -> int:

@@ -33,6 +33,11 @@ def whole(value: float) -> str:
     return f"{value:.1f}" if 0 < value < 10 and value != int(value) else f"{value:,.0f}"
 
 
+def counted(number: int, thing: str) -> str:
+    """So many of a thing."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def size(value: int | None) -> str:
     """Bytes, in the unit that suits."""
     if value is None:

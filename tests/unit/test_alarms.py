@@ -1,0 +1,171 @@
+"""What is told, once, and who is told: a command, and nobody who stands in the way."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from syncd.config import NotifyConfig
+from syncd.engine.report import Report, judged
+from syncd.errors import ConfigError
+from syncd.log import redact
+from syncd.model import LastVerify, Phase
+from syncd.service import notify
+from syncd.service.alarms import Alarm, Alarms, Thresholds
+from syncd.service.notify import Limits, Notifications, by_command, receivers
+from syncd.target.observe import Happening
+from tests.plugins.patience import wait_until
+from tests.plugins.reports import MOMENT, ready_report
+
+CALM = ready_report()
+past_apprise = pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
+ALARM = Alarm("lag", "warning", "the copy is late", "by a minute; $(touch pwned)")
+
+
+@pytest.fixture
+def alarms() -> Alarms:
+    """Alarms that have seen everything in order."""
+    judging = Alarms(Thresholds(lag=60.0, lag_for=30.0, rejects=1))
+    assert judging.judge(CALM) == ()
+    return judging
+
+
+def titles(alarms: Alarms, *reports: Report) -> Iterator[str]:
+    for report in reports:
+        yield from (alarm.title for alarm in alarms.judge(report))
+
+
+def test_a_lag_is_told_when_it_lasts_and_when_it_is_over(alarms: Alarms) -> None:
+    late = [replace(CALM, at=CALM.at + n, lag=100.0) for n in (0, 20, 31, 40)]
+    over = replace(CALM, at=CALM.at + 90)
+
+    assert [*titles(alarms, *late)] == ["the copy is late"]
+    (told,) = alarms.judge(over)
+    assert (told.level, told.text) == ("success", "the lag was too long for 90 s")
+
+
+def test_a_short_lag_is_no_alarm(alarms: Alarms) -> None:
+    assert [*titles(alarms, replace(CALM, lag=100.0), replace(CALM, at=CALM.at + 60))] == []
+
+
+def test_a_side_that_is_away_is_told_once_and_how_long_it_was(alarms: Alarms) -> None:
+    away = [replace(CALM, at=CALM.at + n, trouble=(f"target: no answer for {n} s",)) for n in (0, 5)]
+
+    assert [*titles(alarms, *away)] == ["syncd is in trouble"]
+    (back,) = alarms.judge(replace(CALM, at=CALM.at + 42))
+    assert back.text == "target: fine again, after 42 s"
+
+
+def test_a_table_that_stops_and_goes_on(alarms: Alarms) -> None:
+    stopped = replace(CALM, tables=(replace(CALM.tables[0], phase=Phase.STOPPED, error="why"),))
+
+    assert [*titles(alarms, stopped, stopped)] == ["orders stopped"]
+    assert [*titles(alarms, CALM)] == ["orders goes on"]
+
+
+def test_rejects_are_told_again_when_they_have_doubled(alarms: Alarms) -> None:
+    reports = [replace(CALM, tables=(replace(CALM.tables[0], rejects=n),)) for n in (1, 1, 2, 3, 4, 0, 1)]
+
+    told = [title for title in titles(alarms, *reports) if "rejected" in title]
+    assert told == [f"{n} rows are rejected" for n in (1, 2, 4, 1)]
+
+
+def test_milestones(alarms: Alarms) -> None:
+    loading = replace(CALM, tables=(replace(CALM.tables[0], phase=Phase.LOAD),), checks=())
+    different = replace(CALM, last_verify=LastVerify(MOMENT, "full", 3, 1.0))
+
+    assert [*titles(alarms, judged(loading), CALM)] == ["the load is done", "ready for the cutover"]
+    assert [*titles(alarms, different)] == ["verify found differences"]
+
+
+@pytest.mark.parametrize("name", ["drift", "fenced", "promoted", "aborted", "paused"])
+def test_events_that_others_write_are_told(alarms: Alarms, name: str) -> None:
+    happened = replace(CALM, events=(*CALM.events, Happening(9, MOMENT, "INFO", name, "", "by ada")))
+
+    (told,) = alarms.judge(happened)
+    assert told.text == "by ada"
+    assert alarms.judge(happened) == ()
+
+
+def test_what_was_so_at_the_start_is_no_news() -> None:
+    stopped = replace(CALM, tables=(replace(CALM.tables[0], phase=Phase.STOPPED, rejects=5),))
+
+    assert Alarms(Thresholds(60.0, 30.0, 1)).judge(stopped) == ()
+
+
+def test_the_same_is_not_told_again_soon() -> None:
+    limits = Limits(repeat=60.0)
+    over = replace(ALARM, level="success", title="current again")
+
+    assert limits.permits(ALARM, 0.0)
+    assert not limits.permits(ALARM, 59.0)
+    assert limits.permits(over, 59.0)
+    assert limits.permits(ALARM, 60.0)
+
+
+def test_a_flood_is_kept_back() -> None:
+    limits = Limits(repeat=0.0)
+    sent = [limits.permits(replace(ALARM, topic=str(n)), n / 10) for n in range(100)]
+
+    assert sum(sent) == notify.AT_MOST
+    assert limits.permits(ALARM, notify.PER_SECONDS + 10)
+
+
+def test_a_command_gets_the_alarm_without_a_shell(tmp_path: Path) -> None:
+    script = (
+        "import sys, json, pathlib; pathlib.Path(sys.argv[1]).write_text(json.dumps([sys.argv[2:], sys.stdin.read()]))"
+    )
+    by_command([sys.executable, "-c", script, str(tmp_path / "told")])(ALARM, "app.db")
+
+    arguments, told = json.loads((tmp_path / "told").read_text())
+    assert arguments == [ALARM.title, ALARM.text]
+    assert json.loads(told) == {
+        "topic": "lag", "level": "warning", "title": ALARM.title, "text": ALARM.text, "source": "app.db",
+    }  # fmt: skip
+
+
+def test_a_command_that_hangs_or_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "COMMAND_SECONDS", 0.2)
+
+    with pytest.raises(TimeoutError, match="did not end"):
+        by_command([sys.executable, "-c", "import time; time.sleep(9)"])(ALARM, "")
+    with pytest.raises(ChildProcessError, match="ended with 3"):
+        by_command([sys.executable, "-c", "raise SystemExit(3)"])(ALARM, "")
+
+
+def test_a_receiver_that_fails_does_not_keep_others_from_being_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+
+    def broken(_alarm: Alarm, _source: str) -> None:
+        raise OSError("no network")
+
+    def working(alarm: Alarm, _source: str) -> None:
+        heard.append(alarm.title)
+
+    monkeypatch.setattr(notify, "receivers", lambda _settings: [broken, working])
+    telling = Notifications(NotifyConfig(), "app.db")
+    telling.start()
+    telling.tell(ALARM)
+    wait_until(lambda: heard == [ALARM.title], "told")
+    telling.close()
+
+
+@past_apprise
+def test_urls_are_hidden_wherever_they_are_told() -> None:
+    url = "json://ada:hunter22@127.0.0.1:9/secret-path"
+
+    receivers(NotifyConfig(urls=(url,)))
+
+    assert "hunter22" not in redact(f"sending to {url} failed") and "secret-path" not in redact(url)
+    assert url not in repr(NotifyConfig(urls=(url,)))
+
+
+@past_apprise
+def test_a_url_that_apprise_does_not_know_is_refused_without_being_shown() -> None:
+    with pytest.raises(ConfigError) as refused:
+        receivers(NotifyConfig(urls=("nonsense://hunter22",)))
+
+    assert "hunter22" not in str(refused.value)
