@@ -8,10 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-import apsw
-
 from syncd.engine.again import ReadAgain
 from syncd.plan import TablePlan
+from syncd.source.database import SourceConnection
 from syncd.source.holders import TargetKeys, canonical, is_own
 
 T = TypeVar("T")
@@ -72,7 +71,7 @@ class Pending:
         """The keys, at most so many at a time."""
         return map(_read_again, _chunks(self._entries(), most))
 
-    def vanished(self, connection: apsw.Connection) -> Iterator[list[str]]:
+    def vanished(self, connection: SourceConnection) -> Iterator[list[str]]:
         """The target keys that no row has in this transaction, many at a time."""
         now = TargetKeys(connection, self.plan)
         for part in _chunks(self._gone(now), _LOOKED_UP_AT_ONCE):

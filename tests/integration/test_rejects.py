@@ -16,7 +16,7 @@ LANDED = "SELECT id, amount FROM item ORDER BY id"
 @pytest.fixture
 def items(make_move: MakeMove) -> Move:
     """Three items of which the second is refused, loaded."""
-    move = make_move(ITEMS)
+    move = make_move(ITEMS, as_declared=True)
     move.load()
     return move
 
@@ -68,7 +68,8 @@ def test_a_new_row_that_is_refused_does_not_hold_up_its_pass(items: Move) -> Non
 def test_a_row_that_landed_and_then_turned_bad_stays_as_it_was(make_move: MakeMove) -> None:
     move = make_move(
         "CREATE TABLE item (id INTEGER PRIMARY KEY, amount INTEGER, updated_at TEXT NOT NULL);"
-        "INSERT INTO item VALUES (1, 10, '2024-01-01')"
+        "INSERT INTO item VALUES (1, 10, '2024-01-01')",
+        as_declared=True,
     )
     move.load()
     move.write("UPDATE item SET amount = 'many', updated_at = '2024-01-02'")
@@ -78,7 +79,9 @@ def test_a_row_that_landed_and_then_turned_bad_stays_as_it_was(make_move: MakeMo
 
 
 def test_a_rejected_row_that_a_pass_had_brought_is_deleted_with_its_source(make_move: MakeMove) -> None:
-    move = make_move("CREATE TABLE item (id INTEGER PRIMARY KEY, amount INTEGER, updated_at TEXT NOT NULL)")
+    move = make_move(
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, amount INTEGER, updated_at TEXT NOT NULL)", as_declared=True
+    )
     move.load()
     move.write("INSERT INTO item VALUES (1, 10, '2024-01-01')")
     move.catch_up()
@@ -112,6 +115,7 @@ def test_each_constraint_of_the_target_names_itself(make_move: MakeMove) -> None
         """
         CREATE TABLE item (id bigint PRIMARY KEY, code text UNIQUE, price float8 CHECK (price > 0), name text NOT NULL)
         """,
+        as_declared=True,
     )
     move.load()
     assert move.refused() == [("2", "unique", "code"), ("3", "check", "price"), ("4", "not null", "name")]
@@ -145,13 +149,13 @@ class TestTooManyRejects:
     @pytest.fixture
     def stopped(self, make_move: MakeMove) -> Move:
         """Two tables of which the first stopped in its load."""
-        move = make_move(self.SOURCE)
+        move = make_move(self.SOURCE, as_declared=True)
         move.configure("[sync]\nmax_reject_ratio = 0.1\n")
         move.load()
         return move
 
     def test_the_table_stops_and_the_others_go_on(self, make_move: MakeMove) -> None:
-        move = make_move(self.SOURCE)
+        move = make_move(self.SOURCE, as_declared=True)
         move.configure("[sync]\nmax_reject_ratio = 0.1\n")
         reports = {t.table: t.error for t in move.load().tables}
         assert "1 of 3 rows were rejected" in reports["bad"]
@@ -174,7 +178,7 @@ class TestTooManyRejects:
         assert stopped.query("SELECT id FROM bad ORDER BY id") == [(1,), (2,), (3,), (4,)]
 
     def test_a_table_stops_in_a_pass_and_the_others_go_on(self, make_move: MakeMove) -> None:
-        move = make_move(self.SOURCE)
+        move = make_move(self.SOURCE, as_declared=True)
         move.configure("[sync]\nmax_reject_ratio = 0.4\n")
         move.load()
         move.write("INSERT INTO bad VALUES (4, 'x'), (5, 'x'), (6, 6); INSERT INTO good VALUES (2)")
@@ -194,7 +198,7 @@ class TestDuplicateKeys:
 
     @pytest.fixture
     def prices(self, make_move: MakeMove) -> Move:
-        move = make_move(self.SOURCE)
+        move = make_move(self.SOURCE, as_declared=True)
         move.configure(TOLERANT + "[table:price]\nkey = ticker, day\n")
         assert [t.error for t in move.load().tables] == [""]
         return move

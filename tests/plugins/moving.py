@@ -10,13 +10,15 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 
-from syncd.config import Config, load
+from syncd import model
+from syncd.config import Config, TableConfig, TypeOverride, load
 from syncd.engine import load as loading
 from syncd.engine.catchup import Catchup
 from syncd.engine.progress import Silent
 from syncd.engine.sides import Ownership, Sides, opened
 from syncd.engine.sweep import SweepReport, sweep
 from syncd.model import PassReport, Reject
+from syncd.plan import Carried, by_declared_type
 from syncd.target import reject
 from syncd.target.database import Target
 from tests.plugins.source import MakeSource
@@ -28,19 +30,33 @@ TOLERANT = "[sync]\nmax_reject_ratio = 1\n"
 class Move:
     """One source and its target. Nothing is open between two calls, so the source may be written to by then."""
 
-    def __init__(self, source: Path, dsn: str, folder: Path) -> None:
+    def __init__(self, source: Path, dsn: str, folder: Path, *, as_declared: bool = False) -> None:
+        """`as_declared` keeps the types that are declared, whatever the values say of them."""
         self.source = source
         self.dsn = dsn
         self._folder = folder
+        self._as_declared = as_declared
         self.configure(TOLERANT)
 
     def configure(self, ini: str) -> None:
         """Go on with these settings."""
         path = self._folder / "syncd.ini"
         path.write_text(ini)
-        self.config: Config = load(
-            path, {("source", "path"): str(self.source), ("sync", "state_dir"): str(self._folder / "state")}
-        )
+        flags = {("source", "path"): str(self.source), ("sync", "state_dir"): str(self._folder / "state")}
+        config = load(path, flags)
+        self.config: Config = self._with_declared_types(config) if self._as_declared else config
+
+    def _with_declared_types(self, config: Config) -> Config:
+        tables = dict(config.tables)
+        for table, column, declared in self.read(
+            "SELECT m.name, c.name, c.type FROM sqlite_schema m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'"
+        ):
+            name, value = column.decode(), model.Column(column.decode(), declared.decode())
+            type_, _ = by_declared_type(Carried(name, name, value.affinity, value))
+            known = tables.get(table.decode(), TableConfig())
+            types = {name: TypeOverride(name=type_.name), **known.types}
+            tables[table.decode()] = known.model_copy(update={"types": types})
+        return config.model_copy(update={"tables": tables})
 
     @contextmanager
     def opened(self) -> Iterator[Sides]:
@@ -114,15 +130,15 @@ class Move:
 
 
 class MakeMove(Protocol):
-    def __call__(self, source: str, target: str = "", *, wal: bool = True) -> Move: ...
+    def __call__(self, source: str, target: str = "", *, wal: bool = True, as_declared: bool = False) -> Move: ...
 
 
 @pytest.fixture
 def make_move(make_source: MakeSource, database: str, tmp_path: Path) -> MakeMove:
     """A move between a source and a target made by their scripts."""
 
-    def make(source: str, target: str = "", *, wal: bool = True) -> Move:
-        move = Move(make_source(source, wal=wal), database, tmp_path)
+    def make(source: str, target: str = "", *, wal: bool = True, as_declared: bool = False) -> Move:
+        move = Move(make_source(source, wal=wal), database, tmp_path, as_declared=as_declared)
         if target:
             move.execute(target)
         return move
