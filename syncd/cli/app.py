@@ -45,6 +45,7 @@ syncd.add_later(
         "run": "syncd.cli.move:run",
         "timescale": "syncd.cli.timescale:timescale",
         "cutover": "syncd.cli.cutover:cutover_command",
+        "report": "syncd.cli.report:report_command",
         "status": "syncd.cli.inspect:status",
         "verify": "syncd.cli.inspect:verify_command",
         "rejects": "syncd.cli.rejects:rejects",

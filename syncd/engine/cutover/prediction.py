@@ -14,8 +14,8 @@ from syncd.target.cutover import CutoverState
 
 REHEARSED = "rehearsed"
 """The event that keeps how long each step of a rehearsal took."""
-_FENCE_SECONDS = 0.3
-_SEQUENCE_SECONDS = 0.02
+_FENCE_SECONDS = 0.1
+_SEQUENCE_SECONDS = 0.003
 _VERIFIED_ROWS_PER_SECOND = 150_000
 _LOOKED_UP_PER_SECOND = 20_000
 _INDEXED_ROWS_PER_SECOND = 600_000

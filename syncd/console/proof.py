@@ -1,0 +1,90 @@
+"""The report of a cutover: one page for browsers and for paper, without a network, and a short one for terminals."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from syncd.console.page import Column, Page, Paragraph, Table
+
+_STOPPED = ("final drain", "sweep", "verify", "sequences", "finish")
+_NOTHING = "-"
+
+Document = Mapping[str, Any]
+
+
+def html(document: Document) -> str:
+    """The whole page; every value in it is escaped."""
+    environment = Environment(
+        loader=PackageLoader("syncd.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"number": _number, "seconds": _seconds, "short": _short, "bytes": _bytes}
+    return environment.get_template("cutover.html").render(
+        record=document,
+        name=Path(document["source"]).name,
+        totals=_totals(document["tables"]),
+        timeline=_timeline(document),
+    )
+
+
+def report_page(document: Document) -> Page:
+    """The same in short, for a terminal; the document is the whole."""
+    columns = (Column("step"), Column("seconds", number=True), Column("outcome"), Column("what"))
+    steps = tuple((s["step"], s["seconds"], s["outcome"], s["detail"].partition("\n")[0]) for s in document["steps"])
+    outcome = "bold green" if document["outcome"] == "promoted" else "bold red"
+    said = (document["outcome"], f": {document['why']}" if document["why"] else "")
+    head = (
+        Paragraph("source   {}", (document["source"],)),
+        Paragraph("target   {}", (document["target"],)),
+        Paragraph("attempt  {}, {}, {}", (document["attempt"], document["ended"], document["who"])),
+        Paragraph("outcome  {}{}", said, outcome),
+    )
+    return Page(document, (*head, Table(columns, steps)), (Paragraph("the whole: syncd report -o cutover.html"),))
+
+
+def _totals(tables: Sequence[Document]) -> Mapping[str, int]:
+    names = ("source_rows", "target_rows", "compared", "rejected", "differences", "size")
+    return {name: sum(table[name] for table in tables) for name in names}
+
+
+def _timeline(document: Document) -> list[dict[str, Any]]:
+    """Each step with its place on a common line of time, in percent."""
+    steps = document["steps"]
+    if not steps:
+        return []
+    moments = [datetime.fromisoformat(step["began"]).timestamp() for step in steps]
+    whole = max(moments[-1] + (steps[-1]["seconds"] or 0) - moments[0], 0.001)
+    predicted = {part["step"]: part["seconds"] for part in document["predicted"]}
+    return [
+        {
+            **step,
+            "left": round(100 * (moment - moments[0]) / whole, 2),
+            "width": round(100 * (step["seconds"] or 0) / whole, 2),
+            "stopped": step["step"] in _STOPPED,
+            "predicted": predicted.get(step["step"]),
+        }
+        for step, moment in zip(steps, moments, strict=True)
+    ]
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _seconds(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.2f} s"
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _bytes(value: int) -> str:
+    if not value:
+        return _NOTHING
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value} B"
