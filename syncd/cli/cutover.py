@@ -18,7 +18,7 @@ from syncd.engine.cutover.rehearsal import rehearse
 from syncd.engine.sides import Ownership, opened, source_path
 from syncd.errors import AbortedError, LockHeldError, NotReadyError, UsageError
 from syncd.model import CutoverStatus, Stage
-from syncd.target.cutover import CutoverState
+from syncd.target.cutover import CutoverState, cutover_lock
 from syncd.target.database import Connection, Target, connect, transaction
 from syncd.target.lock import Lock
 
@@ -101,7 +101,7 @@ def _alone(session: Session, target: Target) -> Iterator[Connection]:
 
 
 def _lock(session: Session, control: Connection) -> Lock:
-    return Lock(control, f"cutover of {source_path(session.config)}")
+    return cutover_lock(control, str(source_path(session.config)))
 
 
 def _state(session: Session) -> CutoverState:

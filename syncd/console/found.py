@@ -10,7 +10,7 @@ from datetime import datetime
 
 from syncd.console.page import Column, Page, Paragraph, Table
 from syncd.engine.status import StatusReport
-from syncd.model import LastVerify, Phase, Reject, TableStatus
+from syncd.model import LastVerify, Phase, Reject, Stage, TableStatus
 from syncd.target.control import Control
 
 EXAMPLES = 3
@@ -28,6 +28,7 @@ def status_page(report: StatusReport) -> Page:
         Paragraph("syncd   {}", (at_work,)),
         *_last_verify(report.last_verify),
         *_live(report),
+        *_cutover(report),
     )
     document = {
         "source": report.source,
@@ -36,6 +37,7 @@ def status_page(report: StatusReport) -> Page:
         "last_verify": asdict(report.last_verify) if report.last_verify else None,
         "controls": [asdict(asked) for asked in report.controls],
         "daemon": asdict(report.beat) if report.beat else None,
+        "cutover": asdict(report.cutover) | {"at_work": report.cutting_over} if report.cutover else None,
         "tables": [_status_document(t) for t in report.tables],
     }
     if not report.tables:
@@ -67,6 +69,23 @@ def _live(report: StatusReport) -> tuple[Paragraph, ...]:
         else:
             told += [Paragraph("cutover not ready: {}", (said,)) for said in beat.hindrances[:1]]
     return (*told, *(Paragraph("asked   {}", (_asked(asked),), "yellow") for asked in report.controls))
+
+
+def _cutover(report: StatusReport) -> tuple[Paragraph, ...]:
+    """Where the last cutover stands; one whose process is gone has let writers in again."""
+    last = report.cutover
+    if last is None:
+        return ()
+    if last.state is Stage.PROMOTED:
+        return (Paragraph("cutover PostgreSQL took over, {}: {}", (_moment(last.ended), last.who), "bold green"),)
+    if last.state is Stage.ABORTED:
+        return (Paragraph("cutover aborted, {}: the source is the truth", (_moment(last.ended),), "yellow"),)
+    if report.cutting_over:
+        return (Paragraph("cutover at the step {}: {}", (str(last.state), last.who), "bold yellow"),)
+    said = (
+        "cutover interrupted at the step {}: its process is gone, and the fence with it; syncd cutover --yes or --abort"
+    )
+    return (Paragraph(said, (str(last.state),), "bold red"),)
 
 
 def _asked(asked: Control) -> str:

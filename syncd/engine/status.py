@@ -6,9 +6,10 @@ from typing import Any
 
 from syncd.config import Config
 from syncd.engine.sides import source_path
-from syncd.model import LastVerify, TableStatus
+from syncd.model import CutoverStatus, LastVerify, TableStatus
 from syncd.target import control, observe
 from syncd.target.control import Control
+from syncd.target.cutover import CutoverState, cutover_lock
 from syncd.target.database import Connection, Target, connect
 from syncd.target.lock import Lock
 from syncd.target.state import State
@@ -37,7 +38,10 @@ class Beat:
 
 @dataclass(frozen=True)
 class StatusReport:
-    """`owner` tells whether a syncd works on the source now: running or none."""
+    """`owner` tells whether a syncd works on the source now: running or none.
+
+    `cutover` is its last attempt; `cutting_over` tells whether a process is at it now.
+    """
 
     source: str
     target: str
@@ -46,6 +50,8 @@ class StatusReport:
     last_verify: LastVerify | None = None
     controls: tuple[Control, ...] = ()
     beat: Beat | None = None
+    cutover: CutoverStatus | None = None
+    cutting_over: bool = False
 
 
 def read_status(config: Config, target: Target) -> StatusReport:
@@ -64,6 +70,8 @@ def read_status(config: Config, target: Target) -> StatusReport:
             last_verify=state.last_verify(connection) if exists else None,
             controls=control.read(connection, name) if is_current else (),
             beat=_beat(connection, name) if is_current else None,
+            cutover=CutoverState(name).read(connection),
+            cutting_over=cutover_lock(connection, name).is_held(),
         )
     finally:
         connection.close()

@@ -8,8 +8,14 @@ from typing import Any
 from syncd.errors import PromotedError
 from syncd.model import CutoverStatus, CutoverStep, Stage
 from syncd.target.database import Connection, translated
+from syncd.target.lock import Lock
 
 _MOMENT = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+
+def cutover_lock(connection: Connection, source_name: str) -> Lock:
+    """The lock that keeps a second operator out, beside that of the source."""
+    return Lock(connection, f"cutover of {source_name}")
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def finish(sides: Sides, plan: Plan, state: CutoverState, seal: str, committing:
             statements = promotion.finalise(sides.control, sides.schema, plan.tables)
             with_promotion(sides, plan)
             state.promote(sides.control, seal)
+            sides.state.record(sides.control, "WARNING", "promoted", detail=str(sides.source.path))
             committing()
             at_commit = True
     except IntegrityError as error:

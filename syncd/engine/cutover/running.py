@@ -167,6 +167,7 @@ class _Cutover:
             if config.cutover.fence is not FenceKind.COMMAND:
                 self._run_hook("on_fence")
             event("WARNING", "fenced", f"writers are kept out of {source.path}")
+            self._sides.state.record(self._sides.control, "WARNING", "fenced", detail=self._who)
             done(f"the lock was taken after {seconds:.3f} s; a second process was kept out")
 
     def _seconds_left(self) -> float:
@@ -286,7 +287,7 @@ class _Cutover:
             self._fence.close()
             if self._notes.fenced_at is not None:
                 self._notes.stopped_seconds = time.monotonic() - self._notes.fenced_at
-        event("ERROR", "cutover_aborted", f"the source is still the truth: {_told(error)}")
+        event("ERROR", "aborted", f"the source is still the truth: {_told(error)}")
         if self._fence or self._application_stopped:
             result = hooks.run(self._sides.config.hooks, "on_abort", self._environment("on_abort"))
             self._notes.hook(result)
@@ -310,7 +311,7 @@ class _Cutover:
                 if self._steps:
                     self._state.leave(sides.control, self._attempt, len(self._steps), self._steps[-1])
                 self._state.abort(sides.control)
-                sides.state.record(sides.control, "ERROR", "cutover_aborted", detail=_told(error))
+                sides.state.record(sides.control, "ERROR", "aborted", detail=_told(error))
             with transaction(sides.control):
                 self._state.keep_report(sides.control, self._record(sides, Stage.ABORTED, _told(error)).as_document)
         finally:
