@@ -81,8 +81,9 @@ class Point:
 class Report:
     """Where everything stands at `at` (Unix seconds).
 
-    `trouble` is what keeps syncd from working, in words: an unreachable side, a worker that stands still. `wal_bytes`
-    is the size of the source's -wal file, None where there is none. Moments are ISO 8601, empty before the first.
+    `trouble` is what keeps syncd from working, in words: an unreachable side, a worker that stands still. `note` tells
+    what else goes on. `wal_bytes` is the size of the source's -wal file, None where there is none. `cutover` is the
+    last event of one. Moments are ISO 8601, empty before the first.
     """
 
     at: float
@@ -95,6 +96,7 @@ class Report:
     source_reachable: bool = True
     target_reachable: bool = True
     trouble: tuple[str, ...] = ()
+    note: str = ""
     retries: int = 0
     last_pass: str = ""
     last_sweep: str = ""
@@ -142,6 +144,8 @@ class Report:
         """The report in one line."""
         if self.trouble:
             return f"lag {self.lag:.1f} s: {self.trouble[0]}"
+        if self.note:
+            return f"{self.note}, lag {self.lag:.1f} s"
         if self.control and self.control.paused:
             return f"paused by {self.control.who}, lag {self.lag:.1f} s"
         stopped = [table.name for table in self.tables if table.phase is Phase.STOPPED]

@@ -98,7 +98,8 @@ class _Daemon:
     def _wait_out(self, error: RetryError) -> None:
         event("WARNING", "waiting", str(error), seconds=round(self.wait, 1))
         self.heart.failed(error, again=True)
-        self.heart.waiting(f"waiting: {error.what}")
+        side = "source" if isinstance(error, SourceBusyError) else "target"
+        self.heart.waiting(f"{side}: {error.what}")
         deadline = time.monotonic() + self.wait
         while not self.wake.stopped and (left := deadline - time.monotonic()) > 0:
             self.wake.sleep(left)
@@ -167,7 +168,7 @@ class _Daemon:
         return self._catchup(sides)
 
     def _still_waiting(self) -> bool:
-        self.heart.waiting("waiting for a command that borrowed the lock")
+        self.heart.lent()
         return self.wake.stopped
 
     def _reloaded(self) -> bool:

@@ -53,6 +53,11 @@ class Heart(Progress):
         self.moved()
         self._sampler.hindered(said)
 
+    def lent(self) -> None:
+        """A command works in our place."""
+        self.moved()
+        self._sampler.busy_with("a command works on this source")
+
     def passed(self, report: PassReport) -> None:
         """A pass ended."""
         self.moved()

@@ -59,7 +59,7 @@ class Sampler:
         self._probe = Probe(target, str(source), self._asked, self._published, self._is_busy)
         self._counting = Counting(source, target, self._added, self._marks, lambda: self.report.lag > SAMPLE_SECONDS)
         self._estimates: dict[str, tuple[int, int]] = {}
-        self._hindrance = ""
+        self._hindrance = self._note = ""
         self._moved = time.monotonic()
         self._watched = -WATCHED_SECONDS
         self._owns = False
@@ -75,7 +75,11 @@ class Sampler:
     def moved(self) -> None:
         """Work made progress."""
         self._moved = time.monotonic()
-        self._hindrance = ""
+        self._hindrance = self._note = ""
+
+    def busy_with(self, said: str) -> None:
+        """Something else than passes goes on."""
+        self._note = said
 
     def hindered(self, said: str) -> None:
         """Work waits for something that is not there."""
@@ -145,6 +149,7 @@ class Sampler:
             source_reachable=not any(said.startswith("source") for said in trouble),
             target_reachable=not self._probe.error,
             trouble=trouble,
+            note=self._note,
             retries=tally.retries,
             last_pass=_moment(tally.succeeded.get("pass")),
             last_sweep=answer.last_sweep,

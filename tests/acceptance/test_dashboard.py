@@ -99,7 +99,7 @@ def test_the_reject_shows_its_cause_and_what_to_write(dashboard: Dashboard, brow
     browser.go(dashboard.address)
     browser.wait_for("!!document.querySelector('#rejects summary')")
     said = browser.look("document.querySelector('#rejects').textContent")
-    assert "notes" in said and "[table:notes]" in said and "2" in said
+    assert "1 notes.due" in said and "[table:notes]\ncolumn.due = " in said
 
 
 def test_without_scripts_the_page_is_whole_and_comes_again(dashboard: Dashboard, browser: Browser) -> None:
