@@ -15,7 +15,7 @@ from syncd.market import create
 from tests.benchmarks.measuring import database, running_server, show_figure, syncd
 
 
-def _cpu_seconds(process: int) -> float:
+def cpu_seconds(process: int) -> float:
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -32,9 +32,9 @@ def main() -> None:
         )
         try:
             time.sleep(8)
-            before = _cpu_seconds(daemon.pid)
+            before = cpu_seconds(daemon.pid)
             time.sleep(seconds)
-            used = _cpu_seconds(daemon.pid) - before
+            used = cpu_seconds(daemon.pid) - before
         finally:
             daemon.send_signal(signal.SIGTERM)
             daemon.wait(30)
