@@ -199,7 +199,10 @@ class Writer:
         for held in reading.batches:
             land = self.stage.land if strict or reading.again else self.stage.land_all
             landed = land(plan, pass_.spool.payload(held), touch=self._touch(settled=held.swept))
-            applied += replace(landed.applied, read=held.read, size=held.length)
+            moved = self.stage.leave_old_times(plan, known.mark.rowid) if landed.applied.inserted else 0
+            applied += replace(landed.applied, read=held.read, size=held.length) + Applied(
+                inserted=-moved, updated=moved
+            )
             refusals += [*held.refusals, *landed.refusals]
         applied += Applied(rejected=len(refusals))
         refused = frozenset(refusal.source_key for refusal in refusals)

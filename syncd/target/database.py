@@ -171,6 +171,8 @@ def explain(error: psycopg.Error, where: str = "") -> SyncdError:
         return RefusedError(said, where=where, advice="Grant the role of the target what the message names")
     if state[:2] in ("28", "3D"):
         return TargetError(said, where=where, advice="Check user, password and database of the target")
+    if state[:2] == "TS":
+        return SchemaError(said, where=where, advice="TimescaleDB refuses: change what it names, or the configuration")
     if state[:2] == "42":
         return SchemaError(
             said,

@@ -16,6 +16,7 @@ from syncd.plan import ColumnPlan, TablePlan
 from syncd.target import deleting, one_by_one
 from syncd.target.database import Connection, savepoint, translated
 from syncd.target.deleting import Deleted
+from syncd.target.timescale import segments
 from syncd.target.touched import Touch
 
 SOURCE_KEY = "_syncd_source_key"
@@ -181,7 +182,8 @@ class Stage:
             self.connection.execute(touch.staged(plan.name, text, SOURCE_KEY, TARGET_KEY))
         self.connection.execute(sql.SQL("DELETE FROM {}").format(text))
         refusals += [
-            Refusal(key, _REASONS.get(state, "value"), said, column, state) for key, state, said, column in rows
+            Refusal(key, _REASONS.get(state, "value"), said, column or _lacking(plan, state), state)
+            for key, state, said, column in rows
         ]
         return Landed(Applied(inserted=inserted, updated=updated), tuple(refusals))
 
@@ -215,6 +217,18 @@ class Stage:
             ).format(source=sql.Identifier(SOURCE_KEY), target=sql.Identifier(TARGET_KEY), stage=text)
         ).fetchall()
         return [duplicate_key(key, winner) for key, winner in rows if key != winner]
+
+    def leave_old_times(self, plan: TablePlan, known: int | None) -> int:
+        """Delete what rows of a hypertable were under another time; returns how many had moved.
+
+        Its key holds the time, so that a merge inserts such a row anew. `known` is the highest rowid that was read
+        before: rows beyond it were nowhere.
+        """
+        if plan.hypertable is None or not plan.hypertable.identity or known is None:
+            return 0
+        target, source_key = sql.Identifier(self.schema, plan.target), sql.Identifier(SOURCE_KEY)
+        rows = sql.SQL("{} WHERE {}::bigint <= {}").format(self.name(plan), source_key, sql.Literal(known))
+        return segments.leave(self.connection, target, rows, plan.hypertable.identity, plan.hypertable.time_column)
 
     def is_referenced(self, plan: TablePlan) -> bool:
         """Whether rows of other tables, or of its own, may refer to its rows by a foreign key."""
@@ -262,6 +276,11 @@ def copy_straight(connection: Connection, schema: str, plan: TablePlan, payload:
         sql.Identifier(schema, plan.target), _names(plan), sql.SQL(_CSV)
     )
     _copy(connection, query, payload)
+
+
+def _lacking(plan: TablePlan, state: str) -> str:
+    """The column that lacks a value: TimescaleDB does not name it where it is the time."""
+    return plan.hypertable.time_column if plan.hypertable and state == "23502" else ""
 
 
 def duplicate_key(source_key: str, winner: str) -> Refusal:

@@ -177,6 +177,13 @@ def new_database(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture
+def timescale(server: Server) -> None:
+    """A test that needs TimescaleDB: skipped, with the reason, where the server does not offer it."""
+    if not server.has_timescaledb:
+        pytest.skip("the server does not offer TimescaleDB: SYNCD_TEST_PG_BIN names the programs of one that does")
+
+
+@pytest.fixture
 def own_server() -> Iterator[OwnServer]:
     """A server of the test's own, which it may stop, pause and break."""
     with running_server() as own:

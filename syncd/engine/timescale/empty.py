@@ -1,8 +1,8 @@
 """Making a table a hypertable while it is empty: later its rows would have to move, under a lock."""
 
 from syncd.engine.sides import Sides
-from syncd.engine.timescale.planning import proposed_interval
-from syncd.errors import NotReadyError
+from syncd.engine.timescale.planning import Ground, check_keys, proposed_interval
+from syncd.errors import NotReadyError, SchemaError
 from syncd.log import event
 from syncd.plan import TablePlan
 from syncd.plan.shape import epoch_unit
@@ -29,6 +29,13 @@ def make_empty(sides: Sides, table: TablePlan, source: Database) -> None:
         event("WARNING", "timescale_skipped", said, table=table.name)
         return
     if table.target in tables.hypertables(sides.control, sides.schema):
+        return
+    epoch = plan.epoch or "s"
+    ground = Ground(sides.control, timescale, sides.schema, sides.config, {table.target: plan})
+    try:
+        check_keys(ground, Shaping(sides.schema, table.target, plan, epoch))
+    except SchemaError as error:
+        event("WARNING", "timescale_refused", f"loaded as a plain table: {error}", table=table.name)
         return
     with source.transaction() as connection:
         seen = extent(connection, table, plan.time_column)

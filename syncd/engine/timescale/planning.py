@@ -80,7 +80,7 @@ def _new(ground: Ground, shaping: Shaping) -> Step:
     table = shaping.table
     seen = ground.extent(table)
     _check_rows(seen, shaping)
-    _check_keys(ground, shaping)
+    check_keys(ground, shaping)
     interval = proposed_interval(ground.connection, shaping, seen)
     made = statements.create_hypertable(ground.timescale, shaping, interval.value, migrate=seen.rows > 0)
     why = f"chunks of {interval.value}: {interval.why}"
@@ -105,7 +105,7 @@ def _check_rows(seen: facts.Extent, shaping: Shaping) -> None:
         )
 
 
-def _check_keys(ground: Ground, shaping: Shaping) -> None:
+def check_keys(ground: Ground, shaping: Shaping) -> None:
     """Raise SchemaError, with the statements that would settle it, where a key lacks the time column."""
     time, table = shaping.plan.time_column, shaping.table
     there = facts.indexes(ground.connection, ground.schema)

@@ -65,3 +65,22 @@ def _rows(connection: Connection, statements: list[sql.Composed]) -> int:
     while cursor.nextset():
         rows += cursor.rowcount
     return rows
+
+
+def leave(
+    connection: Connection, target: sql.Identifier, rows: sql.Composable, identity: Iterable[str], time: str
+) -> int:
+    """Delete the rows of the target with the identity of one of `rows`, and another time; returns how many."""
+    names = [sql.Identifier(name) for name in (*identity, time)]
+    values = sql.SQL(", ").join(sql.SQL("quote_literal({}::text)").format(name) for name in names)
+    statements = [
+        sql.SQL("DELETE FROM {} WHERE {}").format(
+            target,
+            sql.SQL(" AND ").join(
+                sql.SQL("{} {} {}").format(name, sql.SQL("<>" if name is names[-1] else "="), sql.SQL(value))
+                for name, value in zip(names, found, strict=True)
+            ),
+        )
+        for found in connection.execute(sql.SQL("SELECT {} FROM {}").format(values, rows)).fetchall()
+    ]
+    return sum(_rows(connection, statements[at : at + _AT_ONCE]) for at in range(0, len(statements), _AT_ONCE))

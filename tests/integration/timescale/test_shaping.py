@@ -1,0 +1,145 @@
+"""The whole shape of a table: made before its rows, completed after them, found complete the second time."""
+
+import pytest
+
+from syncd.target.state import State
+from tests.plugins.moving import MakeMove, Move
+from tests.plugins.shaping import BARS, SHAPED, kinds, previewed, shaped, shaped_for
+from tests.plugins.verifying import full
+
+pytestmark = pytest.mark.usefixtures("timescale")
+
+ALL = [
+    ("index", "bar"),
+    ("index", "bar"),
+    ("compression", "bar"),
+    ("chunks", "bar"),
+    ("aggregate", "bar_monthly"),
+    ("aggregate", "bar_yearly"),
+    ("refresh", "bar_monthly"),
+    ("refresh", "bar_yearly"),
+    ("policy", "bar"),
+    ("policy", "bar_monthly"),
+    ("policy", "bar_yearly"),
+]
+
+
+@pytest.fixture
+def move(make_move: MakeMove) -> Move:
+    moving = make_move(BARS)
+    moving.configure(SHAPED)
+    moving.load()
+    return moving
+
+
+def chunks(move: Move, *, compressed: bool) -> int:
+    query = "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'bar' AND is_compressed = "
+    return int(move.query(query + str(compressed))[0][0])
+
+
+def assert_aggregates_are_equal(move: Move) -> None:
+    monthly = "SELECT ticker, date_trunc('month', date)::date, max(close), sum(volume) FROM bar GROUP BY 1, 2"
+    yearly = "SELECT ticker, date_trunc('year', date)::date, max(close), sum(volume) FROM bar GROUP BY 1, 2"
+    for name, query in (("bar_monthly", monthly), ("bar_yearly", yearly)):
+        assert sorted(move.query(f"SELECT * FROM {name}")) == sorted(move.query(query))
+
+
+def test_a_load_makes_the_empty_table_a_hypertable(move: Move) -> None:
+    assert chunks(move, compressed=False) >= 4
+    assert move.query("SELECT count(*) FROM ONLY bar") == [(0,)]
+    assert move.query("SELECT count(*) FROM bar") == [(5840,)]
+
+
+def test_a_preview_shows_every_step_and_changes_nothing(move: Move) -> None:
+    report = previewed(move)
+
+    assert kinds(report) == ALL
+    assert all(step.statements and step.why for step in report.steps)
+    assert kinds(previewed(move)) == ALL
+    assert move.query("SELECT count(*) FROM timescaledb_information.jobs WHERE hypertable_name = 'bar'") == [(0,)]
+
+
+def test_everything_gets_its_shape_and_the_second_run_finds_nothing_to_do(move: Move) -> None:
+    report = shaped(move)
+
+    assert (kinds(report), report.refused) == (ALL, ())
+    assert [step.relation for step in report.waiting] == ["bar"]
+    assert chunks(move, compressed=False) == 0
+    assert_aggregates_are_equal(move)
+    assert full(move).found == 0
+    assert kinds(shaped(move)) == []
+
+
+@pytest.mark.parametrize("statements", [0, 1, 4, 8, 11, 15])
+def test_shaping_that_is_stopped_anywhere_goes_on(move: Move, statements: int) -> None:
+    first = shaped_for(move, statements)
+    second = shaped(move)
+
+    assert not first.finished
+    assert set(kinds(first)) | set(kinds(second)) == set(ALL)
+    assert_aggregates_are_equal(move)
+    assert kinds(shaped(move)) == []
+
+
+def test_a_table_that_has_rows_is_made_a_hypertable_by_moving_them(make_move: MakeMove) -> None:
+    moving = make_move(BARS)
+    moving.load()
+    moving.configure(SHAPED)
+
+    report = shaped(moving)
+
+    assert kinds(report)[0] == ("hypertable", "bar")
+    assert "locked" in report.steps[0].why
+    assert move_rows(moving) == 5840
+    assert kinds(shaped(moving)) == []
+    assert full(moving).found == 0
+
+
+def move_rows(move: Move) -> int:
+    return int(move.query("SELECT count(*) FROM bar")[0][0])
+
+
+def test_an_index_that_was_interrupted_is_made_anew(move: Move) -> None:
+    shaped(move)
+    move.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'bar_close'::regclass")
+
+    assert kinds(shaped(move)) == [("index", "bar")]
+    assert move.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'bar_close'::regclass") == [(True,)]
+
+
+def test_policies_stand_still_during_a_load_and_after_a_crash_go_on(move: Move) -> None:
+    shaped(move)
+    move.write("CREATE TABLE other (id INTEGER PRIMARY KEY); INSERT INTO other VALUES (1);")
+    move.execute("CREATE TABLE seen (scheduled boolean)")
+    watch = "INSERT INTO seen SELECT j.scheduled FROM timescaledb_information.jobs j WHERE j.job_id >= 1000;"
+    move.execute(
+        f"CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {watch} RETURN NULL; END $$;"
+        "CREATE TRIGGER look AFTER INSERT ON syncd.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION look();"
+    )
+
+    move.load()
+
+    assert (False,) in move.query("SELECT DISTINCT scheduled FROM seen")
+    assert move.query("SELECT DISTINCT scheduled FROM timescaledb_information.jobs WHERE job_id >= 1000") == [(True,)]
+    with move.opened() as sides:
+        state = State(str(sides.source.path))
+        last = state.last_detail(sides.control, ("policies_paused", "policies_resumed"))
+    assert last and last[0] == "policies_resumed"
+
+
+def test_other_intervals_are_taken_up(move: Move) -> None:
+    shaped(move)
+    move.configure(
+        SHAPED.replace("30 days", "60 days").replace("chunk_interval = 6 months", "chunk_interval = 7 days")
+        + "[aggregate:bar_weekly]\nquery = SELECT time_bucket('7 days', date) AS week, count(*) FROM bar GROUP BY 1\n"
+    )
+
+    assert kinds(shaped(move)) == [
+        ("hypertable", "bar"),
+        ("aggregate", "bar_weekly"),
+        ("refresh", "bar_weekly"),
+        ("policy", "bar"),
+        ("policy", "bar_weekly"),
+    ]
+    assert kinds(shaped(move)) == []
+    assert sum(n for _, n in move.query("SELECT * FROM bar_weekly")) == 5840
