@@ -4,7 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from syncd.engine import timescale
+from syncd.engine.progress import Silent
 from syncd.engine.sides import Sides
+from syncd.engine.timescale import Step, policies
 from syncd.errors import AbortedError, SyncdError, TargetUnavailableError
 from syncd.log import event
 from syncd.model import Stage
@@ -15,6 +18,7 @@ from syncd.target import promotion, sequences
 from syncd.target.cutover import CutoverState
 from syncd.target.database import IntegrityError, transaction
 from syncd.target.sequences import Floors, SequenceSet
+from syncd.target.timescale.session import prepared
 
 _ASK_AGAIN_SECONDS = 1.0
 
@@ -49,14 +53,14 @@ def finish(sides: Sides, plan: Plan, state: CutoverState, seal: str, committing:
     `committing` is called before the COMMIT and may raise: then nothing was done. Raises AbortedError where the rows do
     not permit the final form.
     """
-    before_promotion(sides, plan)
+    waiting = before_promotion(sides)
     analyzed = promotion.analyze(sides.control, sides.schema, (table.target for table in plan.tables))
     at_commit = False
     try:
         with transaction(sides.control):
             sides.state.confirm_epoch(sides.control)
             statements = promotion.finalise(sides.control, sides.schema, plan.tables)
-            with_promotion(sides, plan)
+            with_promotion(sides, waiting)
             state.promote(sides.control, seal)
             sides.state.record(sides.control, "WARNING", "promoted", detail=str(sides.source.path))
             committing()
@@ -69,18 +73,22 @@ def finish(sides: Sides, plan: Plan, state: CutoverState, seal: str, committing:
     return Finished(statements, analyzed)
 
 
-def before_promotion(sides: Sides, plan: Plan) -> None:
-    """The call point for what takes long, or cannot be in a transaction, and does no harm if promotion fails.
+def before_promotion(sides: Sides) -> tuple[Step, ...]:
+    """What TimescaleDB needs last, and what cannot be in a transaction: aggregates are refreshed, policies run again.
 
-    TimescaleDB: the final refresh of continuous aggregates.
+    It does no harm if the promotion fails. Returns the steps that wait for it.
     """
+    policies.resume(sides)
+    return timescale.shape(sides, Silent()).waiting if timescale.is_configured(sides) else ()
 
 
-def with_promotion(sides: Sides, plan: Plan) -> None:
-    """The call point for what is committed together with the promotion.
-
-    TimescaleDB: the policies of compression, retention and refresh are enabled.
-    """
+def with_promotion(sides: Sides, waiting: tuple[Step, ...]) -> None:
+    """What TimescaleDB may do only after the proof, committed together with the promotion: retention drops rows."""
+    if waiting:
+        prepared(sides.control, sides.schema)
+    for step in waiting:
+        for statement in step.statements:
+            sides.control.execute(statement.encode())
 
 
 def _was_promoted(sides: Sides, state: CutoverState) -> bool:

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from syncd.config import FenceKind
+from syncd.engine import timescale
 from syncd.engine.cutover import hooks
 from syncd.engine.cutover.asked import Asked
 from syncd.engine.cutover.prediction import Prediction, predict
 from syncd.engine.sides import Sides
-from syncd.errors import RefusedError
+from syncd.engine.timescale.steps import Kind
+from syncd.errors import RefusedError, StopError, TableError
 from syncd.model import PassReport, Phase
 from syncd.plan import Plan
 from syncd.source.fence import confirm_writable
@@ -17,6 +19,7 @@ from syncd.target import promotion, proven, sequences
 from syncd.target.database import translated
 from syncd.target.state import Checkpoint
 
+_PENDING = (Kind.HYPERTABLE, Kind.INDEX, Kind.COMPRESSION, Kind.AGGREGATE)
 LAG_SECONDS = 10.0
 """A target that is further behind would keep writers waiting; a writer ahead of it is normal."""
 
@@ -55,15 +58,25 @@ def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport) -> ReadyRepor
             *_verified(sides, plan, asked),
             *_rights(sides, plan),
             *_means(sides),
-            *pending_steps(sides, plan),
+            *_shape(sides),
         )
         return ReadyReport(found, predict(sides, plan, asked, last.seconds), last.seconds, len(plan.tables))
 
 
-def pending_steps(sides: Sides, plan: Plan) -> Iterator[Obstacle]:
-    """The call point for what TimescaleDB still has to do: hypertables that are configured and not made yet."""
-    del sides, plan
-    yield from ()
+def _shape(sides: Sides) -> Iterator[Obstacle]:
+    """What TimescaleDB still has to do that takes long; aggregates are refreshed behind the fence."""
+    if not timescale.is_configured(sides):
+        return
+    try:
+        report = timescale.preview(sides)
+    except (TableError, StopError) as error:
+        yield Obstacle("timescale", error.what)
+        return
+    for step in report.steps:
+        if step.kind in _PENDING:
+            yield Obstacle(step.relation, f"{step.kind}: still to be done: syncd timescale")
+    for refused in report.refused:
+        yield Obstacle(refused.where, refused.what)
 
 
 def _tables(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
