@@ -3,11 +3,10 @@
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from syncd.engine.report import Report, Stage, TableNow
 from syncd.model import Applied, Phase
@@ -17,28 +16,41 @@ from syncd.service.sampler import Sampled
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Metrics(Collector):
+class Metrics:
     """The metrics of one daemon. Labels are tables, kinds, reasons, stages and classes of errors: few, and known."""
 
     def __init__(self, sampler: Sampled) -> None:
         self._sampler = sampler
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        self._version = version("syncd")
 
     def page(self) -> bytes:
-        """All of them as text."""
-        return generate_latest(self._registry)
+        """All of them as text (https://prometheus.io/docs/instrumenting/exposition_formats/).
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: there is nothing to clash with, and collecting to find the names would sample."""
-        return ()
+        The client's own writer checks each name of each sample again: with 300 tables it took twice as long.
+        """
+        return "".join(line for metric in self.collect() for line in _lines(metric)).encode()
 
     def collect(self) -> Iterator[Metric]:
         report, tally = self._sampler.watch(), self._sampler.counters.tally()
-        yield _gauge("syncd_build_info", "The release at work.", [(("version",), (version("syncd"),), 1)])
+        yield _gauge("syncd_build_info", "The release at work.", [(("version",), (self._version,), 1)])
         yield from _whole(report)
         yield from _tables(report.tables)
         yield from _work(report, tally)
+
+
+def _lines(metric: Metric) -> Iterator[str]:
+    name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+    yield f"# HELP {name} {metric.documentation}\n# TYPE {name} {metric.type}\n"
+    for sample in metric.samples:
+        labels = ",".join([f'{label}="{_escaped(value)}"' for label, value in sample.labels.items()])
+        yield (
+            f"{sample.name}{{{labels}}} {float(sample.value)}\n" if labels else f"{sample.name} {float(sample.value)}\n"
+        )
+
+
+@lru_cache(maxsize=10_000)
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 _Sample = tuple[tuple[str, ...], tuple[str, ...], float]

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,6 @@ from tests.benchmarks.measuring import database, percentile, running_server, sho
 from tests.plugins.reports import FakeSampler, full_report
 
 STREAM = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
-HUGE = b"GET / HTTP/1.1\r\nX: " + b"x" * 60_000
 _MAKE = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('CREATE TABLE probe (id INTEGER PRIMARY KEY)')"
 _WRITE = """
 import sqlite3, sys
@@ -35,6 +34,18 @@ live = sqlite3.connect(sys.argv[1], isolation_level=None)
 for line in sys.stdin:
     live.execute("INSERT INTO probe VALUES (?)", (int(line),))
     print(flush=True)
+"""
+_ATTACK = """
+import contextlib, socket, sys, time
+said = [b"GET /events HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n", b"GET / HTTP/1.1\\r\\nX: " + b"x" * 60000]
+while True:
+    open_now = []
+    for number in range(200):
+        with contextlib.suppress(OSError):
+            one = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=1)
+            open_now.append(one)
+            one.sendall(said[number % 2])
+    time.sleep(1)
 """
 
 
@@ -69,27 +80,13 @@ def _viewers(port: int, count: int) -> Iterator[None]:
 
 @contextmanager
 def _hostile(port: int) -> Iterator[None]:
-    """Two hundred connections that say little or read nothing, made anew again and again."""
-    ended = threading.Event()
-
-    def attack(said: bytes) -> None:
-        while not ended.is_set():
-            with ExitStack() as stack:
-                for _ in range(100):
-                    with suppress(OSError):
-                        one = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=1))
-                        one.sendall(said)
-                ended.wait(1)
-
-    threads = [threading.Thread(target=attack, args=(said,)) for said in (STREAM, HUGE)]
-    for thread in threads:
-        thread.start()
+    """Two hundred connections that say too much or read nothing, made anew again and again, by another process."""
+    attacker = subprocess.Popen([sys.executable, "-c", _ATTACK, str(port)])
     try:
         yield
     finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
+        attacker.kill()
+        attacker.wait()
 
 
 def _latencies(source: Path, dsn: str, seconds: float, first: int) -> list[float]:

@@ -19,7 +19,7 @@ from syncd.service.sampler import Sampled
 from syncd.service.web.app import application
 
 CONNECTIONS = 80
-NEW_A_SECOND = 60
+NEW_A_SECOND = 40
 """Requests beyond that are turned away unread: answering one costs a millisecond of the daemon's interpreter."""
 HEADER_BYTES = 16 * 1024
 HEADER_SECONDS = 5.0
