@@ -185,7 +185,7 @@ def _abort_alone(session: Session, target: Target, control: Connection) -> int:
         raise NotReadyError(f"PostgreSQL took over at {known.ended}: too late to abort", where=target.shown)
     if known is not None and known.state is not Stage.ABORTED:
         with transaction(control):
-            _state(session).abort(control)
+            _state(session).abort(control, known.attempt)
         _aftermath(session, target, control).run_on_abort()
     session.console.show(_told("aborted", "writers may go on: the source is the truth"))
     return 0

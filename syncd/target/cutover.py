@@ -104,12 +104,12 @@ class CutoverState:
         )
         connection.execute("UPDATE syncd.source SET epoch = epoch + 1 WHERE name = %s", [self.source_name])
 
-    def abort(self, connection: Connection) -> None:
-        """The attempt ended, and the source is still the truth; of a promoted one nothing is changed."""
+    def abort(self, connection: Connection, attempt: int) -> None:
+        """That attempt ended, and the source is still the truth; of a promoted one nothing is changed."""
         connection.execute(
             "UPDATE syncd.cutover SET state = 'aborted', ended = clock_timestamp(), abort_asked = false"
-            " WHERE source_name = %s AND state <> 'promoted'",
-            [self.source_name],
+            " WHERE source_name = %s AND attempt = %s AND state <> 'promoted'",
+            [self.source_name, attempt],
         )
 
     def ask_to_abort(self, connection: Connection) -> None:

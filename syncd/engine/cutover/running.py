@@ -266,6 +266,7 @@ class _Cutover:
         said: list[str] = []
         self._checklist.began(stage)
         with transaction(self._sides.control):
+            self._sides.state.confirm_epoch(self._sides.control)
             self._state.enter(self._sides.control, self._attempt, number, stage)
         step = CutoverStep(stage.value, began)
         try:
@@ -310,7 +311,7 @@ class _Cutover:
             with transaction(sides.control):
                 if self._steps:
                     self._state.leave(sides.control, self._attempt, len(self._steps), self._steps[-1])
-                self._state.abort(sides.control)
+                self._state.abort(sides.control, self._attempt)
                 sides.state.record(sides.control, "ERROR", "aborted", detail=_told(error))
             with transaction(sides.control):
                 self._state.keep_report(sides.control, self._record(sides, Stage.ABORTED, _told(error)).as_document)

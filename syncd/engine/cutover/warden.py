@@ -1,7 +1,6 @@
 """The warden watches a fenced cutover: writers come in again at the deadline, or when somebody asks to abort."""
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -13,8 +12,8 @@ from syncd.source.fence import Fence
 from syncd.target.cutover import CutoverState
 from syncd.target.database import PostgresError
 
-_TICK = 0.1
 _ASK_SECONDS = 0.5
+_TOO_LATE = "writes were stopped for as long as [cutover] deadline allows"
 
 
 class Warden:
@@ -25,7 +24,7 @@ class Warden:
         self._state = state
         self._stopping = stopping
         self._fence: Fence | None = None
-        self._deadline = float("inf")
+        self._timer: threading.Timer | None = None
         self._reason = ""
         self._committing = threading.Lock()
         self._ended = threading.Event()
@@ -39,11 +38,19 @@ class Warden:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._ended.set()
+        if self._timer:
+            self._timer.cancel()
         self._thread.join(1)
 
     def guard(self, fence: Fence, seconds: float) -> None:
         """Release this fence after so many seconds at the latest."""
-        self._fence, self._deadline = fence, time.monotonic() + seconds
+        if self._timer:
+            self._timer.cancel()
+        self._fence = fence
+        # A thread of its own: the other may wait for a target that does not answer.
+        self._timer = threading.Timer(max(seconds, 0.0), self._end, [_TOO_LATE])
+        self._timer.daemon = True
+        self._timer.start()
 
     def confirm(self) -> None:
         """Raise AbortedError where the cutover has to end."""
@@ -62,15 +69,9 @@ class Warden:
             self._fence = None
 
     def _watch(self) -> None:
-        asked = time.monotonic()
-        while not self._ended.wait(_TICK):
-            if time.monotonic() > self._deadline:
-                self._end("writes were stopped for as long as [cutover] deadline allows")
-            elif time.monotonic() - asked > _ASK_SECONDS:
-                asked = time.monotonic()
-                if self._is_asked():
-                    self._end("somebody asked to abort it")
-            if self._reason:
+        while not self._ended.wait(_ASK_SECONDS):
+            if self._is_asked():
+                self._end("somebody asked to abort it")
                 return
 
     def _is_asked(self) -> bool:
@@ -85,6 +86,6 @@ class Warden:
 
     def _end(self, reason: str) -> None:
         with self._committing:
-            self._reason = reason
+            self._reason = self._reason or reason
             if self._fence:
                 self._fence.release()
