@@ -1,8 +1,10 @@
 """The report as HTML, in sections: a stream sends only those that changed. Everything is escaped."""
 
+import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -46,6 +48,11 @@ class View:
     version: str
     head: tuple[str, ...] = HEAD
     body: tuple[str, ...] = BODY
+
+    @cached_property
+    def whole(self) -> str:
+        """All sections as JSON: written once, however many begin to look."""
+        return json.dumps(self.sections, ensure_ascii=False, separators=(",", ":"))
 
     def changed_since(self, before: "View") -> Mapping[str, str]:
         """The smallest parts by id that make the page before into this one."""

@@ -5,6 +5,7 @@ import ipaddress
 import logging
 import math
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +27,7 @@ HEADER_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
 STUCK_SECONDS = 15.0
 _INSPECT_SECONDS = 2.5
+SWITCH_SECONDS = 0.0005
 STREAM = "/events"
 
 
@@ -136,6 +138,9 @@ class WebServer:
         self._port = listening.getsockname()[1]
         # What is no HTTP is not worth a line of the log: anybody could fill it.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        # A pass waits for the network dozens of times, and each time for its turn at the interpreter afterwards: 5 ms
+        # by default while another thread computes.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._server = uvicorn.Server(uvicorn.Config(**self._settings))
         self._thread = threading.Thread(target=self._server.run, args=([listening],), name="web", daemon=True)
         self._thread.start()

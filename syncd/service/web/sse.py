@@ -41,7 +41,7 @@ class Stream:
 
     async def _tell(self, send: Send, gone: "asyncio.Task[None]") -> None:
         view = self._pages.view(self._sampler.watch())
-        await send(_body(_message("sections", {**view.sections})))
+        await send(_body(_message("sections", view.whole)))
         silent = 0.0
         while not gone.done():
             await asyncio.wait([gone], timeout=STEP_SECONDS)
@@ -49,9 +49,9 @@ class Stream:
             silent += STEP_SECONDS
             said = b""
             if changed := view.changed_since(before):
-                said += _message("sections", dict(changed))
+                said += _message("sections", _json(dict(changed)))
             if view.title != before.title:
-                said += _message("title", view.title)
+                said += _message("title", _json(view.title))
             if said or silent >= SILENCE_SECONDS:
                 silent = 0.0
                 await send(_body(said or b":\n\n"))
@@ -66,5 +66,9 @@ def _body(said: bytes) -> dict[str, object]:
     return {"type": "http.response.body", "body": said, "more_body": True}
 
 
-def _message(event: str, data: object) -> bytes:
-    return f"event: {event}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+def _message(event: str, data: str) -> bytes:
+    return f"event: {event}\ndata: {data}\n\n".encode()
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
