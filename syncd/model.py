@@ -1,7 +1,8 @@
 """What syncd speaks of: tables of the source, keys, marks, batches, rejects, results. All frozen."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 Affinity = str
@@ -264,6 +265,15 @@ class TableReport:
     applied: Applied
     seconds: float
     error: str = ""
+
+
+def together(reports: Iterable[TableReport]) -> tuple[TableReport, ...]:
+    """One report for each table, in the order in which they came first; its last says whether it stopped."""
+    found: dict[str, TableReport] = {}
+    for one in reports:
+        known = found.get(one.table, TableReport(one.table, Applied(), 0.0))
+        found[one.table] = replace(one, applied=known.applied + one.applied, seconds=known.seconds + one.seconds)
+    return tuple(found.values())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -15,7 +16,7 @@ from syncd.engine.sides import Sides, TargetSide
 from syncd.engine.spool import Spool
 from syncd.engine.writing import Rejects, Writer
 from syncd.errors import NotReadyError, SchemaError
-from syncd.model import PassReport, Phase
+from syncd.model import PassReport, Phase, TableReport, together
 from syncd.plan import Plan
 from syncd.source.render import Renderer
 from syncd.target import reject, touched
@@ -24,6 +25,8 @@ from syncd.target.stage import Stage
 from syncd.target.stall import guard
 from syncd.target.state import TABLE_PART, Checkpoint
 
+ROUNDS_AT_MOST = 3
+"""How often a pass reads again for the sake of a unique value that moved from row to row."""
 REPLAY_AT_MOST = 1000
 """Rejects of one table that every pass reads again; more of them are read again by scheduled passes alone."""
 NO_KEYS: Mapping[str, ReadAgain] = MappingProxyType({})
@@ -132,27 +135,65 @@ class Catchup:
         more than 1,000 rejects of a table, more than 200 rows at its date mark. `observe` is called at the end of the
         reading, with its transaction. Raises RetryError and StopError; a table's own error stops that table.
         """
-        began, moment = time.monotonic(), self._lag.began()
-        spool = Spool(self._sides.state_dir)
-        try:
-            with translated(), guard(self.connection):
-                self._recall_once()
-                rejects = self._rejects()
-                wanted = self._wanted(again, rejects, thorough=thorough)
-                seen, readings = self._read(wanted, images, spool, thorough=thorough, observe=observe)
-                read = time.monotonic()
-                reports = self._writer.write(readings, spool, rejects, stopping, self._applied) if readings else ()
-        finally:
-            spool.close()
+        began, moment, is_first = time.monotonic(), self._lag.began(), self._seen is None
+        with translated(), guard(self.connection):
+            self._recall_once()
+            rejects = self._rejects()
+            wanted = self._wanted(again, rejects, thorough=thorough)
+            done = self._round(wanted, rejects, images, stopping, thorough=thorough, observe=observe)
+            settled = self._settle({} if is_first else rejects, rejects, stopping)
+        reports = together((*done.tables, *settled.tables))
         self._has_rejects = bool(rejects) or any(report.applied.rejected for report in reports)
-        self._seen = None if stopping() else seen
         self._held |= frozenset(name for name in self.known if self._pace.is_paused(name))
         self._left_out = not thorough or bool(self._held)
         stopped = frozenset(name for name, known in self.known.items() if known.phase is Phase.STOPPED)
         self._behind = self._held | stopped
         if not stopping():
             self._lag.settled(moment, self._behind)
+        return PassReport(reports, time.monotonic() - began, done.read_seconds + settled.read_seconds)
+
+    def _round(
+        self,
+        again: Mapping[str, ReadAgain],
+        rejects: Rejects,
+        images: Mapping[str, Renderer],
+        stopping: Callable[[], bool],
+        *,
+        thorough: bool,
+        observe: Observer | None,
+    ) -> PassReport:
+        """Read once and apply it."""
+        began = time.monotonic()
+        with closing(Spool(self._sides.state_dir)) as spool:
+            seen, readings = self._read(again, images, spool, thorough=thorough, observe=observe)
+            read = time.monotonic()
+            reports = self._writer.write(readings, spool, rejects, stopping, self._applied)
+        self._seen = None if stopping() else seen
         return PassReport(reports, time.monotonic() - began, read - began)
+
+    def _settle(self, tried: Rejects, rejects: Rejects, stopping: Callable[[], bool]) -> PassReport:
+        """Read again the rows that have what others wait for, and then those: only what waits even so is rejected.
+
+        The rows that have it may be gone, or have given it away. Rows of `tried` wait since an earlier pass: they are
+        no reason to look once more. `rejects` are all those of before.
+        """
+        began, read, reports = time.monotonic(), 0.0, list[TableReport]()
+        left = dict(self._writer.contested)
+        anew = {t: keys for t, keys in left.items() if not keys.source_keys.keys() <= tried.get(t, frozenset())}
+        before: Mapping[str, ReadAgain] = NO_KEYS
+        rounds = 0
+        while anew and anew != before and rounds < ROUNDS_AT_MOST and not stopping():
+            self._has_rejects = True
+            wanted = self._wanted(anew, {}, thorough=False)
+            done = self._round(wanted, self._rejects(), NO_IMAGES, stopping, thorough=False, observe=None)
+            reports += done.tables
+            read += done.read_seconds
+            before, anew = anew, dict(self._writer.contested)
+            left = {t: keys for t, keys in left.items() if t not in before} | anew
+            rounds += 1
+        plans = {table.name: table for table in self._readers.plan.tables} if self._readers else {}
+        reports += [self._writer.judge(plans[t], frozenset(keys.source_keys), rejects) for t, keys in left.items()]
+        return PassReport(tuple(reports), time.monotonic() - began, read)
 
     def _read(
         self,

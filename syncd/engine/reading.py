@@ -12,7 +12,7 @@ from syncd.errors import MarkError, SchemaError, TableError
 from syncd.model import Batch, Mark, Phase, Range, Refusal
 from syncd.plan import Plan, TablePlan
 from syncd.source import duplicates, ranges
-from syncd.source.holders import TargetKeys, canonical, is_own, lines
+from syncd.source.holders import TargetKeys, canonical, is_exact, is_own, lines
 from syncd.source.render import Renderer
 from syncd.target.stage import duplicate_key
 from syncd.target.state import Checkpoint
@@ -124,7 +124,7 @@ def _look_up(connection: apsw.Connection, plan: TablePlan, again: ReadAgain) -> 
     """Find the rows of the keys, and which of their old target keys no row has now.
 
     A row that took over such a target key is read again as well. Which keys are one and the same is for PostgreSQL to
-    say: citext and numeric have several ways to write one.
+    say: citext and numeric have several ways to write one. So a `held` row of such a key is never taken for gone.
     """
     if not again:
         return _Found(frozenset(), {}, frozenset(), frozenset())
@@ -132,6 +132,8 @@ def _look_up(connection: apsw.Connection, plan: TablePlan, again: ReadAgain) -> 
     now = dict(target_keys.of(again.source_keys))
     gone = {key: _known(plan, key, olds) for key, olds in again.source_keys.items() if key not in now}
     vanished = set(again.target_keys).union(*gone.values())
+    if is_exact(plan):
+        vanished |= again.held
     kept: set[str] = set()
     for key, new in now.items():
         olds = again.source_keys[key]
@@ -139,8 +141,8 @@ def _look_up(connection: apsw.Connection, plan: TablePlan, again: ReadAgain) -> 
         vanished |= olds - same
         if new is not None and not same:
             kept.add(new)
-    if vanished and (again.target_keys or not is_own(plan)):
-        holders = target_keys.having(vanished)
+    if again.held or (vanished and (again.target_keys or not is_own(plan))):
+        holders = target_keys.having(vanished | again.held)
         kept.update(holders.values())
         now.update(holders)
     if not plan.deletes:

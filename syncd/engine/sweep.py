@@ -9,7 +9,7 @@ both files stay until then. A crash before that commit leaves the old base, and 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from syncd.engine.again import ReadAgain
 from syncd.engine.catchup import Catchup
@@ -18,7 +18,7 @@ from syncd.engine.pending import Pending
 from syncd.engine.sides import Sides
 from syncd.errors import SnapshotError, SourceBusyError
 from syncd.log import event
-from syncd.model import Applied, PassReport, Phase, TableReport
+from syncd.model import Applied, PassReport, Phase, TableReport, together
 from syncd.plan import Plan, TablePlan
 from syncd.source import snapshot
 from syncd.source.database import Database
@@ -79,7 +79,7 @@ class _Sweep:
         self._stopping = stopping
         self._force = force
         self._began = self._breathed = time.monotonic()
-        self._reports: dict[str, TableReport] = {}
+        self._reports: tuple[TableReport, ...] = ()
         self._read_again = 0
         self._bases: dict[str, Difference] = {}
 
@@ -110,7 +110,7 @@ class _Sweep:
         images = {p.plan.name: Renderer(image.connection, p.plan) for p in found} if name else {}
         finished = self._apply(found, images)
         report = SweepReport(
-            tuple(self._reports.values()),
+            self._reports,
             time.monotonic() - self._began,
             self._read_again,
             tuple(refused),
@@ -242,11 +242,7 @@ class _Sweep:
         return {table: ReadAgain(target_keys=keys) for table, keys in waiting.items() if keys}
 
     def _note(self, report: PassReport) -> None:
-        for table in report.tables:
-            known = self._reports.get(table.table, TableReport(table.table, Applied(), 0.0))
-            self._reports[table.table] = replace(
-                known, applied=known.applied + table.applied, seconds=known.seconds + table.seconds, error=table.error
-            )
+        self._reports = together((*self._reports, *report.tables))
 
     def _end(self, tables: list[str], name: str | None, report: SweepReport) -> None:
         """Let the new snapshot be the base of what was swept; a table that stopped meanwhile keeps its own."""

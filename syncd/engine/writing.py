@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from syncd.engine.again import ReadAgain
 from syncd.engine.copying import too_many
 from syncd.engine.pace import Pace
 from syncd.engine.reading import TableReading
@@ -16,7 +17,7 @@ from syncd.plan import TablePlan
 from syncd.source.render import row_data
 from syncd.target import reject, touched
 from syncd.target.database import Connection, PostgresError, explain, is_row_fault, transaction, translated
-from syncd.target.stage import Stage
+from syncd.target.stage import Stage, waiting_for_others
 from syncd.target.state import Checkpoint
 from syncd.target.touched import Touch
 
@@ -24,17 +25,25 @@ Rejects = Mapping[str, frozenset[str]]
 """The source keys of the rejects of each table."""
 
 
+NOTHING = ReadAgain()
+
+
 @dataclass(frozen=True)
 class _Outcome:
-    """What a transaction did for one table; `refused` are source keys."""
+    """What a transaction did for one table; `refused` are source keys, `contested` those to be read again at once."""
 
     report: TableReport
     checkpoint: Checkpoint
     refused: frozenset[str]
+    contested: ReadAgain = NOTHING
 
 
 class Writer:
-    """Applies readings. `known` are the checkpoints as they were committed last, `round` that of touched keys."""
+    """Applies readings. `known` are the checkpoints as they were committed last, `round` that of touched keys.
+
+    `contested` are, of the last reading of each table, the rows that wait for a unique value and the rows that have
+    it. They are no reason to stop their table until `judge` is asked.
+    """
 
     def __init__(self, sides: Sides, connection: Connection, pace: Pace) -> None:
         self._sides = sides
@@ -42,6 +51,7 @@ class Writer:
         self.stage = Stage(connection, sides.schema)
         self.known: dict[str, Checkpoint] = {}
         self.round = 0
+        self.contested: dict[str, ReadAgain] = {}
         self.pace = pace
 
     def write(
@@ -57,6 +67,9 @@ class Writer:
         `rejects` are those of before; `applied` is told of each reading that was committed.
         """
         stopped: list[TableReport] = []
+        self.contested.clear()
+        if not readings:
+            return ()
         pass_ = _Pass(spool, rejects, applied)
         while True:
             try:
@@ -67,6 +80,24 @@ class Writer:
                     raise
                 readings = tuple(reading for reading in readings if reading not in failed)
                 stopped.append(self.stop(error.where, error))
+
+    def judge(self, plan: TablePlan, rejected: frozenset[str], rejects: Rejects) -> TableReport:
+        """Let contested rows be rejects, and stop their table where there are too many by now.
+
+        `rejects` are those of before. A table of which rows are yet to be deleted does not stop: the next sweep finds
+        the children for which they wait, and may free what the others want.
+        """
+        known, applied = self.known[plan.name], Applied(rejected=len(rejected))
+        report = TableReport(plan.name, applied, 0.0)
+        _tell(report, newly_refused=len(rejected - rejects.get(plan.name, frozenset())))
+        error = self._judge(plan, known, applied, tried_again=True)
+        if error and known.phase is not Phase.STOPPED and not self._waits_to_delete(plan):
+            return replace(self.stop(plan.name, error), applied=applied)
+        return report
+
+    def _waits_to_delete(self, plan: TablePlan) -> bool:
+        with translated():
+            return plan.deletes and bool(touched.alone(self._connection, self._sides.state.source_name, plan.name))
 
     def stop(self, name: str, error: TableError) -> TableReport:
         """Stop a table of which nothing is applied."""
@@ -118,8 +149,11 @@ class Writer:
         for reading, outcome in zip(readings, outcomes, strict=True):
             self.known[outcome.report.table] = outcome.checkpoint
             pass_.applied(reading)
+            if outcome.contested:
+                earlier = self.contested.get(outcome.report.table, NOTHING)
+                self.contested[outcome.report.table] = earlier + outcome.contested
             known = pass_.rejects.get(outcome.report.table, frozenset())
-            _tell(outcome.report, newly_refused=len(outcome.refused - known))
+            _tell(outcome.report, newly_refused=len(outcome.refused - known - outcome.contested.source_keys.keys()))
         return outcomes
 
     def _write_in_batches(
@@ -195,7 +229,7 @@ class Writer:
         """
         began = time.monotonic()
         plan, known = reading.plan, self.known[reading.plan.name]
-        applied, refusals = Applied(), list(reading.duplicates)
+        applied, refusals, contested = Applied(), list(reading.duplicates), NOTHING
         for held in reading.batches:
             land = self.stage.land if strict or reading.again else self.stage.land_all
             landed = land(plan, pass_.spool.payload(held), touch=self._touch(settled=held.swept))
@@ -204,12 +238,15 @@ class Writer:
                 inserted=-moved, updated=moved
             )
             refusals += [*held.refusals, *landed.refusals]
-        applied += Applied(rejected=len(refusals))
+            contested += ReadAgain(dict.fromkeys(waiting_for_others(landed.refusals), frozenset()), held=landed.held_by)
+        applied += Applied(rejected=len(refusals) - len(contested.source_keys))
         refused = frozenset(refusal.source_key for refusal in refusals)
         self._remember(reading)
         rejects = pass_.rejects.get(plan.name, frozenset())
         self._keep(plan, refusals, (reading.again & rejects) - refused)
-        error = reading.error or self._judge(plan, known, applied, tried_again=bool(reading.again))
+        error = reading.error
+        if not (error or contested):
+            error = self._judge(plan, known, applied, tried_again=bool(reading.again))
         checkpoint = replace(
             known,
             mark=reading.reaches,
@@ -219,7 +256,7 @@ class Writer:
             error=str(error or (known.error if known.phase is Phase.CATCHUP else "")),
         )
         report = TableReport(plan.name, applied, time.monotonic() - began, str(error or ""))
-        return _Outcome(report, checkpoint, refused)
+        return _Outcome(report, checkpoint, refused, contested)
 
     def _touch(self, *, settled: bool = False) -> Touch:
         """The sweep at work may forget a settled key: its row landed as the base will have it."""

@@ -29,6 +29,11 @@ def is_own(plan: TablePlan) -> bool:
     return own == members and types <= (_INTEGERS if plan.by_rowid else _EXACT)
 
 
+def is_exact(plan: TablePlan) -> bool:
+    """Whether each target key has one way to be written, the source's and PostgreSQL's alike."""
+    return {column.type.base for column in plan.key_columns} <= _EXACT
+
+
 def canonical(target_key: str) -> str:
     """The target key with each of its fields in quotes: rendering leaves them out in one way and not in the other."""
     return ",".join("'" + field.replace("'", "''") + "'" for field in _fields(target_key))

@@ -16,10 +16,11 @@ _UNTYPED = {"character": "bpchar", "bit": "bit varying"}
 
 def values(plan: TablePlan) -> sql.Composed:
     """The values of the row `r` of text, to be inserted."""
-    return sql.SQL("VALUES ({})").format(sql.SQL(", ").join(_casts(plan)))
+    return sql.SQL("VALUES ({})").format(sql.SQL(", ").join(casts(plan)))
 
 
-def _casts(plan: TablePlan) -> list[sql.Composed]:
+def casts(plan: TablePlan) -> list[sql.Composed]:
+    """The values of the row `r` of text in the columns' types, none cut to a length."""
     return [
         sql.SQL("CAST(r.{} AS {})").format(sql.Identifier(f"c{n}"), sql.SQL(_unlimited(column.type.name)))
         for n, column in enumerate(plan.columns)
@@ -52,7 +53,7 @@ def block(
     ]
     assignments = [
         sql.SQL("tried := {}; {} := {};").format(sql.Literal(column.name), variable, cast)
-        for column, (variable, _), cast in zip(plan.columns, variables, _casts(plan), strict=True)
+        for column, (variable, _), cast in zip(plan.columns, variables, casts(plan), strict=True)
     ]
     return sql.SQL(_BLOCK).format(
         text=text,
