@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from syncd.console.page import Column, Page, Paragraph, Table
+from syncd.console.shaped import shape_blocks, shape_document
 from syncd.engine.status import StatusReport
 from syncd.model import LastVerify, Phase, Reject, Stage, TableStatus
 from syncd.target.control import Control
@@ -39,13 +40,15 @@ def status_page(report: StatusReport) -> Page:
         "daemon": asdict(report.beat) if report.beat else None,
         "cutover": asdict(report.cutover) | {"at_work": report.cutting_over} if report.cutover else None,
         "tables": [_status_document(t) for t in report.tables],
+        "timescale": shape_document(report.shape),
     }
     if not report.tables:
         return Page(document, head, (Paragraph("nothing is loaded yet: syncd load"),))
     phases = Counter(t.phase for t in report.tables)
     told = ", ".join(f"{phases[phase]} {word}" for phase, word in _PHASES.items() if phases[phase])
     tables = Paragraph("tables  {}: {}", (len(report.tables), told))
-    return Page(document, (*head, tables, _status_table(report), *_errors(report.tables)))
+    blocks = (_status_table(report), *_errors(report.tables), *shape_blocks(report.shape))
+    return Page(document, (*head, tables, *blocks))
 
 
 def _last_verify(last: LastVerify | None) -> tuple[Paragraph, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from syncd.config import Config
 from syncd.engine.sides import source_path
+from syncd.engine.timescale.shaped import Shape, read_shape
 from syncd.model import CutoverStatus, LastVerify, TableStatus
 from syncd.target import control, observe
 from syncd.target.control import Control
@@ -52,6 +53,7 @@ class StatusReport:
     beat: Beat | None = None
     cutover: CutoverStatus | None = None
     cutting_over: bool = False
+    shape: Shape = field(default_factory=Shape)
 
 
 def read_status(config: Config, target: Target) -> StatusReport:
@@ -72,6 +74,7 @@ def read_status(config: Config, target: Target) -> StatusReport:
             beat=_beat(connection, name) if is_current else None,
             cutover=CutoverState(name).read(connection),
             cutting_over=cutover_lock(connection, name).is_held(),
+            shape=read_shape(connection, target.schema),
         )
     finally:
         connection.close()
