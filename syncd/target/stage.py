@@ -193,20 +193,11 @@ class Stage:
         ).fetchall()
         self.connection.execute("DELETE FROM pg_temp.syncd_counted")
         self.connection.execute("DELETE FROM pg_temp.syncd_refused")
-<<<<<<< HEAD
-        if touch:
-            self.connection.execute(touch.staged(plan.name, text, SOURCE_KEY, TARGET_KEY))
-        self.connection.execute(sql.SQL("DELETE FROM {}").format(text))
-        refusals += [
+        refusals = tuple(
             Refusal(key, _REASONS.get(state, "value"), said, column or _lacking(plan, state), state)
             for key, state, said, column in rows
-        ]
-=======
-        refusals = (
-            Refusal(key, _REASONS.get(state, "value"), said, column, state) for key, state, said, column in rows
         )
->>>>>>> 0bcfb02 (Read again who has the unique value that a row waits for; let rows that swap values land; judge rejects then)
-        return Landed(Applied(inserted=inserted, updated=updated), tuple(refusals))
+        return Landed(Applied(inserted=inserted, updated=updated), refusals)
 
     def _move(self, plan: TablePlan, text: sql.Identifier, landed: Landed, waiting: frozenset[str]) -> Landed:
         """Try rows again that a unique value of another kept from landing: those that wait for each other at once."""
