@@ -27,7 +27,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, running_server() as server:
         source = Path(folder, "ohlcv.db")
         ohlcv.make(source, chosen.rows)
-        plain, mapped = [], []
+        plain: list[float] = []
+        mapped: list[float] = []
         for _ in range(chosen.pairs):
             for settings, seconds in (("", plain), (_MAPPING, mapped)):
                 with database(server) as dsn:

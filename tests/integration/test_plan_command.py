@@ -99,7 +99,7 @@ def psql(server: OwnServer, script: Path) -> subprocess.CompletedProcess[str]:
     program = server.bin / "psql"
     if not program.exists():
         pytest.skip(f"no psql in {server.bin}")
-    words = [program, "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={script}", server.dsn()]
+    words = [str(program), "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={script}", server.dsn()]
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
