@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from syncd.errors import NotReadyError
+from syncd.errors import NotReadyError, RefusedError
 from syncd.target.database import Target, connect
 from syncd.target.timescale.detection import Timescale, required, warning
 from tests.plugins.moving import MakeMove, Move
@@ -50,6 +50,32 @@ def test_a_role_that_may_not_install_it(database: str, server: Server) -> None:
 
     assert "CREATE EXTENSION timescaledb" in raised.value.advice
     connection.close()
+
+
+@pytest.mark.usefixtures("timescale")
+def test_a_table_of_somebody_else_is_loaded_as_it_is(
+    make_move: MakeMove, database: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.execute("DROP ROLE IF EXISTS guest")
+    server.execute("CREATE ROLE guest LOGIN")
+    move = make_move(
+        BARS,
+        "CREATE EXTENSION timescaledb; CREATE TABLE bar (ticker text, date date, close numeric, volume bigint,"
+        " PRIMARY KEY (ticker, date)); GRANT ALL ON bar TO guest;",
+    )
+    name = conninfo_to_dict(database)["dbname"]
+    server.execute(f"GRANT CREATE, TEMPORARY ON DATABASE {name} TO guest")
+    monkeypatch.setattr(move, "dsn", make_conninfo(database, user="guest"))
+    move.configure(SHAPED)
+
+    move.load()
+
+    assert move.query("SELECT count(*) FROM bar") == [(5840,)]
+    with pytest.raises(RefusedError, match="must be owner") as raised:
+        shaped(move)
+    assert (raised.value.exit_code, raised.value.where) == (77, "bar")
+    server.execute("DROP OWNED BY guest", str(name))
+    server.execute("DROP ROLE guest")
 
 
 def test_a_server_that_does_not_preload_it(own_server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> None:
