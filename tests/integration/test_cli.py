@@ -98,7 +98,8 @@ def test_every_result_is_also_one_json_document(run_syncd: RunSyncd, shop: Path,
     assert document("load", "--dry-run").keys() == {"with_target", "tables", "total", "estimated_load_seconds"}
     assert document("load").keys() == {"tables", "total", "stopped"}
     assert document("sync").keys() == {"tables", "total", "stopped", "not_loaded"}
-    assert document("status").keys() == {"source", "target", "owner", "last_verify", "tables"}
+    told = {"source", "target", "owner", "last_verify", "tables", "controls", "daemon", "cutover"}
+    assert document("status").keys() == told
     assert document("verify").keys() == {"mode", "seconds", "found", "repaired", "tables", "differences"}
     assert document("rejects", "list") == {"rejects": []}
     assert document("rejects", "replay")["rejects_after"] == 0

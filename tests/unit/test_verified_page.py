@@ -87,4 +87,5 @@ def test_the_status_shows_the_last_verify(capsys: pytest.CaptureFixture[str]) ->
         "mode": "full",
         "differences": 2,
         "seconds": 1.5,
+        "compared_seconds": 0.0,
     }

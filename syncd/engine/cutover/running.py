@@ -12,6 +12,7 @@ from syncd.engine.cutover import finish, hooks, ready, record
 from syncd.engine.cutover.after import Aftermath, with_checksums
 from syncd.engine.cutover.asked import Asked, who
 from syncd.engine.cutover.changed import verify_changed
+from syncd.engine.cutover.prediction import predict
 from syncd.engine.cutover.progress import Checklist, Comparing
 from syncd.engine.cutover.record import Notes, Record
 from syncd.engine.cutover.warden import Warden
@@ -143,9 +144,12 @@ class _Cutover:
             tables = [table.target for table in plan.tables]
             promotion.analyze(self._sides.control, self._sides.schema, tables)
             passes = 1
-            while self._pass(catchup).seconds > DRAINED_SECONDS and passes < DRAINS_AT_MOST:
+            while (last := self._pass(catchup)).seconds > DRAINED_SECONDS and passes < DRAINS_AT_MOST:
                 passes += 1
-            done(f"{report.read_again} rows read again in {passes} passes")
+            # The sweep has just been measured.
+            self._notes.prediction = predict(self._sides, plan, self._asked, last.seconds)
+            seconds = self._notes.prediction.seconds
+            done(f"{report.read_again} rows read again, {passes} passes; writes will stop for about {seconds:.1f} s")
 
     def _raise_fence(self) -> None:
         """Keep writers out. With `command` the hook stops the application first; with `none` the user has."""

@@ -65,10 +65,11 @@ def verify(sides: Sides, asked: Asked, progress: Progress | None = None) -> Veri
     began = time.monotonic()
     catchup = Catchup(sides)
     try:
-        verdicts = _Verify(sides, asked, catchup, progress or Silent()).run()
+        work = _Verify(sides, asked, catchup, progress or Silent())
+        verdicts = work.run()
     finally:
         catchup.close()
-    report = VerifyReport(asked.mode, verdicts, time.monotonic() - began)
+    report = VerifyReport(asked.mode, verdicts, time.monotonic() - began, work.compared_seconds)
     _tell(sides, report)
     return report
 
@@ -84,6 +85,7 @@ class _Verify:
     tables: tuple[TablePlan, ...] = ()
     absent: tuple[TablePlan, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
+    compared_seconds: float = 0.0
 
     def run(self) -> tuple[TableVerdict, ...]:
         found = self._compare_all() if self.asked.mode == "full" else self._compare_some()
@@ -141,7 +143,10 @@ class _Verify:
                     where=str(self.sides.state_dir),
                     advice="Free some space, or set [sync] state_dir to a disk with more",
                 )
-            return scan(self.sides, image, self.tables, self._rejected(), self.progress, paranoid=self.asked.paranoid)
+            began = time.monotonic()
+            found = scan(self.sides, image, self.tables, self._rejected(), self.progress, paranoid=self.asked.paranoid)
+            self.compared_seconds = time.monotonic() - began
+            return found
 
     def _compare_some(self) -> dict[str, Findings]:
         rows = self.asked.rows if self.asked.mode == "sample" else 0
@@ -183,7 +188,14 @@ def _tell(sides: Sides, report: VerifyReport) -> None:
     seconds = round(report.seconds, 3)
     said = f"verified by {report.mode}: {report.found} differences"
     event(level, VERIFIED, said, mode=report.mode, differences=report.found, seconds=seconds)
-    told = json.dumps({"mode": report.mode, "differences": report.found, "seconds": seconds})
+    told = json.dumps(
+        {
+            "mode": report.mode,
+            "differences": report.found,
+            "seconds": seconds,
+            "compared_seconds": round(report.compared_seconds, 3),
+        }
+    )
     with transaction(sides.control):
         sides.state.record(sides.control, level, VERIFIED, detail=told)
         if report.mode == "full":
