@@ -7,5 +7,6 @@ pytest_plugins = [
     "tests.plugins.proxy",
     "tests.plugins.cli",
     "tests.plugins.scene",
+    "tests.plugins.cutting",
     "tests.plugins.browser",
 ]

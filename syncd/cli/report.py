@@ -15,9 +15,7 @@ from syncd.target.database import connect
 
 
 @click.command("report", cls=Command)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE.html", help="Write a page for browsers."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.html", help="Write a page for browsers.")
 @with_session
 def report_command(session: Session, *, output: Path | None) -> int:
     """Show what the last cutover did: the proof, or why it was aborted.

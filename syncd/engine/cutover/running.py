@@ -180,7 +180,7 @@ class _Cutover:
 
     def _run_hook(self, name: hooks.Name) -> None:
         self._application_stopped = self._application_stopped or name == "on_fence"
-        result = hooks.run(self._sides.config.hooks, name, self._environment(name))
+        result = hooks.run(self._sides.config.hooks, name, self._environment(name), self._warden.should_stop)
         self._notes.hook(result)
         self._warden.confirm()
         hooks.confirm(result)
