@@ -9,6 +9,7 @@ from types import MappingProxyType
 import apsw
 
 from syncd.engine.again import ReadAgain
+from syncd.engine.growing import NewColumns, add_columns, new_columns
 from syncd.engine.lag import Lag
 from syncd.engine.pace import Pace
 from syncd.engine.reading import Readers, TableReading
@@ -74,6 +75,11 @@ class Catchup:
     def plan(self) -> Plan | None:
         """What passes carry, None before the first."""
         return self._readers.plan if self._readers else None
+
+    @property
+    def not_loaded(self) -> frozenset[str]:
+        """The tables of the plan that no load has finished."""
+        return frozenset(table.name for table in self.plan.tables) - self.known.keys() if self.plan else frozenset()
 
     def has_news(self) -> bool:
         """Whether the source changed since the last pass; the lag is told."""
@@ -212,13 +218,25 @@ class Catchup:
                     seen = int(connection.pragma("data_version"))
                     self._held = self._holding(readers.plan)
                     active = {name: known for name, known in self._active().items() if name not in self._held}
-                    readings = readers.read(active, again, spool, thorough=thorough, images=images)
-                    if observe:
-                        observe(connection, readers.plan)
-                    break
+                    grown = new_columns(readers.plan, active)
+                    if not grown:
+                        readings = readers.read(active, again, spool, thorough=thorough, images=images)
+                        if observe:
+                            observe(connection, readers.plan)
+                        break
+            if readers:
+                self._grow(readers.plan, grown)
             there = self._sides.look_at_target()
         self._stop_lost(readers.plan)
         return seen, readings
+
+    def _grow(self, plan: Plan, grown: NewColumns) -> None:
+        """Take new columns up, and plan anew: from now on their types are the target's."""
+        for table in plan.tables:
+            if columns := grown.get(table.name):
+                known = self._writer.known[table.name]
+                self._writer.known[table.name] = add_columns(self._sides, self.connection, table, known, columns)
+        self._readers = None
 
     def _holding(self, plan: Plan) -> frozenset[str]:
         """The tables that somebody holds back now, and those below them: their rows may need parents that wait."""

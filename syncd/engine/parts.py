@@ -8,6 +8,7 @@ from syncd.errors import SchemaError
 from syncd.log import event
 from syncd.model import Phase
 from syncd.plan import TablePlan
+from syncd.plan.drift import Definition
 from syncd.source import duplicates, ranges
 from syncd.source.database import Database
 from syncd.source.render import row_data
@@ -64,7 +65,14 @@ def partition(
         losers = [duplicate_key(key, winner) for key, winner in duplicates.find(connection, table)]
         rows = row_data(connection, table, [loser.source_key for loser in losers])
     own = Checkpoint(
-        table.name, TABLE_PART, Phase.LOAD, table.fingerprint, bound, base_snapshot=snapshot_name, created=table.created
+        table.name,
+        TABLE_PART,
+        Phase.LOAD,
+        table.fingerprint,
+        bound,
+        base_snapshot=snapshot_name,
+        created=table.created,
+        definition=Definition.of(table),
     )
     with transaction(sides.control):
         sides.state.confirm_epoch(sides.control)

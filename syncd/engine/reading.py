@@ -10,7 +10,7 @@ from syncd.engine.again import ReadAgain
 from syncd.engine.spool import Held, Spool
 from syncd.errors import MarkError, SchemaError, TableError
 from syncd.model import Batch, Mark, Phase, Range, Refusal
-from syncd.plan import Plan, TablePlan
+from syncd.plan import Plan, TablePlan, drift
 from syncd.source import duplicates, ranges
 from syncd.source.holders import TargetKeys, canonical, is_exact, is_own, lines
 from syncd.source.render import Renderer
@@ -184,14 +184,22 @@ def _reached(before: Mark, until: Mark) -> Mark:
     return replace(until, moment=until.moment or before.moment)
 
 
+def changed(plan: TablePlan, known: Checkpoint) -> SchemaError:
+    """The error of a table that is not what it was when it was loaded."""
+    what = drift.told(known.definition, plan) if known.definition else "its definition or its mapping is another one"
+    anew = "delete the rows of this table in syncd.checkpoint, then run syncd load"
+    return SchemaError(
+        f"changed since it was loaded: {what}",
+        where=plan.name,
+        advice=f"Undo the change; or drop the target's table {plan.target} and {anew}"
+        if plan.created
+        else f"Undo the change; or let the target's table {plan.target} and [table:{plan.name}] fit it, and {anew}",
+    )
+
+
 def _check(plan: TablePlan, known: Checkpoint, classes: frozenset[str]) -> None:
     if plan.fingerprint != known.fingerprint:
-        raise SchemaError(
-            "its definition or its mapping is not the one that it was loaded with",
-            where=plan.name,
-            advice=f"Undo the change; or drop the target's table {plan.target} and delete the rows of this table "
-            "in syncd.checkpoint, then run syncd load",
-        )
+        raise changed(plan, known)
     if len(classes) > 1:
         raise MarkError(
             f"its date column holds {' and '.join(sorted(classes))}, which do not sort by time",

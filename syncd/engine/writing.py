@@ -114,7 +114,9 @@ class Writer:
         self, readings: tuple[TableReading, ...], pass_: "_Pass", stopping: Callable[[], bool]
     ) -> tuple[TableReport, ...]:
         for reading in readings:
-            self.stage.prepare(reading.plan)
+            # Of a table that changed the plan is one that the target does not fit.
+            if not reading.error:
+                self.stage.prepare(reading.plan)
         if pass_.spool.is_large or any(self.pace.limits(reading.plan.name) for reading in readings):
             return self._write_in_batches(readings, pass_, stopping)
         try:

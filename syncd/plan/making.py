@@ -119,7 +119,7 @@ def _plan_table(
         found = columns.matched_columns(table, existing, values, settings, find)
         key = columns.existing_key(table, existing, found, settings)
     else:
-        choose = _as_created(there) if there else facts.choose(table, values, where)
+        choose = _as_created(table, there, values, where, facts) if there else facts.choose(table, values, where)
         found = columns.created_columns(table, values, settings, choose)
         key = columns.created_key(table, settings, found)
         if key == (ROWID_KEY,) and table.rowid:
@@ -144,13 +144,17 @@ def _plan_table(
     )
 
 
-def _as_created(there: TargetTable) -> columns.Typing:
-    """The types with which syncd made a table stay, whatever values came since."""
+def _as_created(
+    table: Table, there: TargetTable, values: tuple[mapping.Carried, ...], where: str, facts: Facts
+) -> columns.Typing:
+    """The types with which syncd made a table stay, whatever values came since; a new column's is chosen now."""
     types = {column.name: column.type for column in there.columns}
+    new = tuple(value for value in values if value.name not in types)
+    choose_new = facts.choose(table, new, where) if new else by_declared_type
 
     def choose(value: mapping.Carried) -> tuple[TargetType, str]:
         known = types.get(value.name)
-        return (TargetType(known), "as it was created") if known else by_declared_type(value)
+        return (TargetType(known), "as it was created") if known else choose_new(value)
 
     return choose
 

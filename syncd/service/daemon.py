@@ -79,6 +79,7 @@ class _Daemon:
     wait: float = FIRST_WAIT_SECONDS
     nap: float = NAP_SECONDS
     looked: float = 0.0
+    not_to_load: frozenset[str] = frozenset()
 
     def serve(self) -> None:
         """Open both sides and work, again and again: after a reload, and when the target was away."""
@@ -111,8 +112,7 @@ class _Daemon:
         if not self.force:
             confirm_go(sides)
         self.sampler.pace.ask(control.read(sides.control, sides.state.source_name))
-        self.heart.loaded(load(sides, self.heart, self.wake.is_stopping))
-        shape_if_possible(sides, self.heart, self.wake.is_stopping)
+        self._load(sides)
         sides.lock.listen()
         catchup = self._catchup(sides)
         sweeps = Sweeps(self.config.sync.sweep, self.heart, self.wake.is_stopping)
@@ -122,12 +122,29 @@ class _Daemon:
                 while not (self.wake.stopped or self._reloaded()):
                     catchup = self._lend(sides, catchup)
                     self._pass(sides, catchup)
+                    catchup = self._load_new(sides, catchup)
                     if self.sampler.pace.is_free:
                         sweeps.sweep_if_due(sides, catchup)
                     woken = self.wake.sleep(self.nap)
                     self.nap = SHORTEST_NAP_SECONDS if woken else min(self.nap * 2, NAP_SECONDS)
         finally:
             catchup.close()
+
+    def _load(self, sides: Sides) -> None:
+        report = load(sides, self.heart, self.wake.is_stopping)
+        self.heart.loaded(report)
+        self.not_to_load = frozenset(table.table for table in report.stopped)
+        shape_if_possible(sides, self.heart, self.wake.is_stopping)
+
+    def _load_new(self, sides: Sides, catchup: Catchup) -> Catchup:
+        """Load tables that the source has got since; one that cannot be loaded is tried again by the next start."""
+        new = catchup.not_loaded - self.not_to_load
+        if not new or self.wake.stopped or not self.sampler.pace.is_free:
+            return catchup
+        event("INFO", "tables_new", f"new in the source: {', '.join(sorted(new))}")
+        catchup.close()
+        self._load(sides)
+        return self._catchup(sides)
 
     def _catchup(self, sides: Sides) -> Catchup:
         return Catchup(sides, self.sampler.pace, self.sampler.lag)

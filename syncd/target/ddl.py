@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from syncd.model import Skipped
-from syncd.plan import ForeignKeyPlan, IndexPlan, Plan, TablePlan
+from syncd.plan import ColumnPlan, ForeignKeyPlan, IndexPlan, Plan, TablePlan
 from syncd.target.catalog import Constraint, orphan_count
 from syncd.target.database import Connection, translated
 from syncd.target.stall import guard
@@ -52,6 +52,17 @@ def create_table(connection: Connection, schema: str, plan: TablePlan) -> None:
     """Create a table without its key: rows are copied faster without one."""
     with translated(plan.name):
         connection.execute(_table(schema, plan))
+
+
+def add_columns(connection: Connection, schema: str, plan: TablePlan, columns: Iterable[ColumnPlan]) -> None:
+    """Add columns to a table that syncd created. They take NULL: rows that are there have no value for them yet."""
+    with translated(plan.name):
+        for column in columns:
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}").format(
+                    sql.Identifier(schema, plan.target), sql.Identifier(column.name), sql.SQL(column.type.name)
+                )
+            )
 
 
 def _table(schema: str, plan: TablePlan) -> sql.Composed:

@@ -27,6 +27,10 @@ _CSV = "FORMAT csv, QUOTE '''', NULL 'NULL'"
 _REASONS = {"23502": "not null", "23503": "orphan", "23514": "check", **conflicts.REASONS}
 
 
+_Shape = tuple[str, int]
+"""A table and how many columns it has: it gets another stage when one is added."""
+
+
 @dataclass(frozen=True)
 class Landed:
     """What became of a batch: counts, and the rows that could not land.
@@ -45,15 +49,15 @@ class Stage:
     def __init__(self, connection: Connection, schema: str) -> None:
         self.connection = connection
         self.schema = schema
-        self._numbers: dict[str, int] = {}
-        self._merges: dict[tuple[str, OnConflict, Touch | None], bytes] = {}
+        self._numbers: dict[_Shape, int] = {}
+        self._merges: dict[tuple[_Shape, OnConflict, Touch | None], bytes] = {}
         self._used: set[str] = set()
         self._partitioned: set[str] = set()
         self._referenced: set[str] = set()
 
     def prepare(self, plan: TablePlan) -> None:
         """Make the stage of a table, outside any transaction: a rolled back one would take it along."""
-        if plan.target in self._numbers:
+        if _shape(plan) in self._numbers:
             return
         number = len(self._numbers)
         with translated(plan.name):
@@ -73,7 +77,7 @@ class Stage:
                 self._partitioned.add(plan.target)
             if deleting.is_referenced(self.connection, self.schema, plan.target):
                 self._referenced.add(plan.target)
-        self._numbers[plan.target] = number
+        self._numbers[_shape(plan)] = number
 
     def _is_partitioned(self, plan: TablePlan) -> bool:
         name = sql.Identifier(self.schema, plan.target).as_string()
@@ -99,7 +103,7 @@ class Stage:
         return sql.SQL("COPY {} FROM STDIN ({})").format(self.name(plan), sql.SQL(_CSV))
 
     def name(self, plan: TablePlan) -> sql.Identifier:
-        return _stage(self._numbers[plan.target])
+        return _stage(self._numbers[_shape(plan)])
 
     def land(
         self,
@@ -142,7 +146,7 @@ class Stage:
 
         It has no parameters: with them psycopg would take a `%` in a column's name for a placeholder.
         """
-        known = (plan.target, on_conflict, touch)
+        known = (_shape(plan), on_conflict, touch)
         if known not in self._merges:
             source = sql.SQL("SELECT {} FROM {}").format(_names(plan), self.name(plan))
             remember = touch and touch.staged(plan.name, self.name(plan), SOURCE_KEY, TARGET_KEY)
@@ -220,7 +224,7 @@ class Stage:
 
     def _text_stage(self, plan: TablePlan) -> sql.Identifier:
         """The table's stage of text columns, and the two tables into which the block writes."""
-        name = sql.Identifier("pg_temp", f"syncd_text_{self._numbers[plan.target]}")
+        name = sql.Identifier("pg_temp", f"syncd_text_{self._numbers[_shape(plan)]}")
         columns = [*(f"c{n}" for n in range(len(plan.columns))), SOURCE_KEY, TARGET_KEY]
         self.connection.execute(
             sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} ({}) ON COMMIT DELETE ROWS").format(
@@ -328,6 +332,10 @@ def _copy(connection: Connection, query: sql.Composed, payload: bytes) -> None:
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         copy.write(payload)
         copy.write(b"\n")
+
+
+def _shape(plan: TablePlan) -> _Shape:
+    return plan.target, len(plan.columns)
 
 
 def _stage(number: int) -> sql.Identifier:

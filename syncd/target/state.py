@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from syncd.errors import LockHeldError, SourceReplacedError
 from syncd.model import Identity, LastVerify, Mark, Phase, TableStatus
+from syncd.plan.drift import Definition
 from syncd.target.database import Connection, translated
 from syncd.target.sql import statement
 
@@ -32,6 +33,7 @@ class Checkpoint:
     rows_applied: int = 0
     error: str = ""
     created: bool = False
+    definition: Definition | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ class State:
     def is_current(self, connection: Connection) -> bool:
         """Whether the schema `syncd` has all that this release keeps there."""
         with translated():
-            return bool(connection.execute("SELECT to_regclass('syncd.cutover_step') IS NOT NULL").fetchall()[0][0])
+            query = (
+                "SELECT to_regclass('syncd.cutover_step') IS NOT NULL AND EXISTS (SELECT FROM pg_attribute"
+                " WHERE attrelid = to_regclass('syncd.checkpoint') AND attname = 'definition')"
+            )
+            return bool(connection.execute(query).fetchall()[0][0])
 
     def exists(self, connection: Connection) -> bool:
         with translated():
@@ -114,8 +120,9 @@ class State:
         """
         with translated():
             rows = connection.execute(
-                "SELECT table_name, part, phase, fingerprint, mark, base_snapshot, rows_applied, error, created"
-                " FROM syncd.checkpoint WHERE source_name = %s ORDER BY table_name, part"
+                "SELECT table_name, part, phase, fingerprint, mark, base_snapshot, rows_applied, error, created,"
+                # A command that only looks may meet the schema of an older release.
+                " to_jsonb(c) -> 'definition' FROM syncd.checkpoint c WHERE source_name = %s ORDER BY table_name, part"
                 + (" FOR UPDATE" if lock else ""),
                 [self.source_name],
             ).fetchall()
@@ -123,8 +130,9 @@ class State:
             Checkpoint(
                 table, part, Phase(phase), print_, Mark(mark.get("rowid"), mark.get("moment")),
                 mark.get("place"), mark.get("until"), base, rows_applied, error, created,
+                Definition.from_json(definition) if definition else None,
             )
-            for table, part, phase, print_, mark, base, rows_applied, error, created in rows
+            for table, part, phase, print_, mark, base, rows_applied, error, created, definition in rows
         )  # fmt: skip
 
     def hold(self, connection: Connection, table: str, part: int) -> str | None:
@@ -247,4 +255,5 @@ def _row(checkpoint: Checkpoint) -> dict[str, object]:
         "rows_applied": checkpoint.rows_applied,
         "error": checkpoint.error,
         "created": checkpoint.created,
+        "definition": checkpoint.definition.as_json() if checkpoint.definition else None,
     }

@@ -5,9 +5,10 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from syncd.engine import spool
@@ -16,6 +17,7 @@ from syncd.model import Batch
 from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
 from tests.plugins.patience import wait_until
 from tests.plugins.scene import MakeScene, Scene
+from tests.plugins.source import MakeSource, OpenWriter
 
 QUICKLY = 5.0
 TERMINATED = 143
@@ -58,6 +60,33 @@ def test_sigterm_ends_a_daemon_that_waits_for_its_server(make_scene: MakeScene, 
     daemon = start_syncd("run", "-c", nowhere.config)
     daemon.wait_for("event=waiting")
     assert daemon.terminate(QUICKLY) == 0
+
+
+def test_a_new_column_and_a_new_table_are_taken_up_by_a_daemon_at_work(
+    make_source: MakeSource, open_writer: OpenWriter, database: str, start_syncd: StartSyncd, run_syncd: RunSyncd
+) -> None:
+    source = make_source("CREATE TABLE item (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO item VALUES (1, 'a');")
+    sides = ("--source", source, "--target", database)
+    daemon = start_syncd("run", *sides)
+    daemon.wait_for("event=table_loaded")
+    writer = open_writer(source)
+    writer.execute("ALTER TABLE item ADD COLUMN grade TEXT DEFAULT 'new'")
+    writer.execute("CREATE TABLE later (id INTEGER PRIMARY KEY, item INTEGER REFERENCES item (id))")
+    writer.execute("INSERT INTO later VALUES (1, 1)")
+    writer.execute("INSERT INTO item VALUES (2, 'b', 'own')")
+
+    def rows(query: str) -> list[tuple[object, ...]]:
+        with closing(psycopg.connect(database, autocommit=True)) as connection:
+            exists = connection.execute("SELECT to_regclass('later') IS NOT NULL").fetchone() == (True,)
+            return connection.execute(query.encode()).fetchall() if exists else []
+
+    wait_until(lambda: rows("SELECT * FROM later") == [(1, 1)], "the new table is loaded")
+    wait_until(lambda: rows("SELECT id, grade FROM item ORDER BY id") == [(1, "new"), (2, "own")], "filled")
+    writer.execute("INSERT INTO later VALUES (2, 2)")
+    wait_until(lambda: rows("SELECT count(*) FROM later") == [(2,)], "the new table is kept current")
+    assert daemon.terminate(QUICKLY) == 0
+    verified = run_syncd("verify", "--mode", "full", *sides)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 def test_sighup_reads_a_changed_interval(scene: Scene, start_syncd: StartSyncd) -> None:

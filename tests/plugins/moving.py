@@ -85,6 +85,12 @@ class Move:
         with self.opened() as sides, closing(Catchup(sides)) as catchup:
             return catchup.run()
 
+    @contextmanager
+    def going_on(self) -> Iterator[Catchup]:
+        """Passes of one owner, on one connection to the target."""
+        with self.opened() as sides, closing(Catchup(sides)) as catchup:
+            yield catchup
+
     def sweep(self, *, force: bool = False) -> SweepReport:
         """One sweep."""
         with self.opened() as sides, closing(Catchup(sides)) as catchup:

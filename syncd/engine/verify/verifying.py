@@ -6,13 +6,14 @@ compared: rows that are written meanwhile are no differences.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import apsw
 
 from syncd.engine.catchup import Catchup, Observer
 from syncd.engine.progress import Progress, Silent
+from syncd.engine.reading import changed
 from syncd.engine.sides import Sides
 from syncd.engine.sweep import sweep
 from syncd.engine.verify.findings import Findings
@@ -29,7 +30,7 @@ from syncd.source import sample, snapshot
 from syncd.target import catalog as target_catalog
 from syncd.target import proven, reject
 from syncd.target.database import Connection, transaction
-from syncd.target.state import VERIFIED
+from syncd.target.state import VERIFIED, Checkpoint
 
 SAMPLE_ROWS = 1000
 
@@ -84,6 +85,7 @@ class _Verify:
     progress: Progress
     tables: tuple[TablePlan, ...] = ()
     absent: tuple[TablePlan, ...] = ()
+    changed: tuple[TableVerdict, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     compared_seconds: float = 0.0
 
@@ -97,7 +99,7 @@ class _Verify:
         orphans = _orphans(self.catchup.connection, self.sides.schema)
         for one in found.values():
             one.further += orphans.get(one.plan.target, [])
-        return (*(one.verdict() for one in found.values()), *map(self._not_loaded, self.absent))
+        return (*(one.verdict() for one in found.values()), *map(self._not_loaded, self.absent), *self.changed)
 
     def _sweep(self) -> None:
         """Bring what no mark shows.
@@ -116,9 +118,11 @@ class _Verify:
         there = self.sides.look_at_target()
 
         def observe(connection: apsw.Connection, plan: Plan) -> None:
-            self.tables = tuple(table for table in plan.tables if table.target in there.tables)
-            self.absent = tuple(table for table in plan.tables if table.target not in there.tables)
-            for table in plan.tables:
+            self.changed = tuple(_not_compared(plan, {**there.checkpoints, **self.catchup.known}))
+            unlike = {verdict.table for verdict in self.changed}
+            self.tables = tuple(t for t in plan.tables if t.target in there.tables and t.name not in unlike)
+            self.absent = tuple(t for t in plan.tables if t.target not in there.tables and t.name not in unlike)
+            for table in self.tables + self.absent:
                 self.counts[table.name] = source_catalog.row_count(connection, table.name, table.where)
             observer(connection, plan)
 
@@ -170,6 +174,21 @@ class _Verify:
     def _not_loaded(self, plan: TablePlan) -> TableVerdict:
         said = Difference(plan.name, "not loaded", "", f"the target has no table {plan.target}")
         return TableVerdict(plan.name, self.counts[plan.name], 0, 0, 0, differences=(said,))
+
+
+def _not_compared(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[TableVerdict]:
+    """The tables that are not what they were when they were loaded: there is no saying what is equal in them."""
+    skipped = {table.name for table in plan.skipped}
+    errors = {error.where: error.what for error in plan.refused}
+    for name, checkpoint in known.items():
+        table = plan.table(name)
+        if table and checkpoint.fingerprint != table.fingerprint:
+            said = changed(table, checkpoint).what
+        elif table or name in skipped:
+            continue
+        else:
+            said = errors.get(name, "the source has this table no longer")
+        yield TableVerdict(name, 0, 0, 0, 0, differences=(Difference(name, "not compared", "", said),))
 
 
 def _orphans(connection: Connection, schema: str) -> dict[str, list[Difference]]:

@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS syncd.checkpoint (
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (source_name, table_name, part)
 );
+-- What the fingerprint stands for, so that a change can be named; unknown of what an older release loaded.
+ALTER TABLE syncd.checkpoint ADD COLUMN IF NOT EXISTS definition jsonb;
 
 CREATE TABLE IF NOT EXISTS syncd.touched (
     source_name text NOT NULL,

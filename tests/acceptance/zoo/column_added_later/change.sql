@@ -1,2 +1,5 @@
 ALTER TABLE item ADD COLUMN grade TEXT DEFAULT 'new';
+UPDATE item SET grade = 'old' WHERE id = 2;
+INSERT INTO item VALUES (3, 'c', NULL);
+ALTER TABLE renamed RENAME COLUMN v TO w;
 INSERT INTO other VALUES (2);
