@@ -14,12 +14,69 @@ def literal(value: str | int) -> str:
 
 
 _RESERVED = frozenset(
-    "add all alter and as autoincrement between case check collate commit constraint create default deferrable delete "
-    "distinct drop else escape except exists foreign from group having if in index insert intersect into is isnull "
-    "join limit not nothing notnull null on or order primary references returning select set table then to transaction "
-    "union unique update using values when where".split()
+    [
+        "add",
+        "all",
+        "alter",
+        "and",
+        "as",
+        "autoincrement",
+        "between",
+        "case",
+        "check",
+        "collate",
+        "commit",
+        "constraint",
+        "create",
+        "default",
+        "deferrable",
+        "delete",
+        "distinct",
+        "drop",
+        "else",
+        "escape",
+        "except",
+        "exists",
+        "foreign",
+        "from",
+        "group",
+        "having",
+        "if",
+        "in",
+        "index",
+        "insert",
+        "intersect",
+        "into",
+        "is",
+        "isnull",
+        "join",
+        "limit",
+        "not",
+        "nothing",
+        "notnull",
+        "null",
+        "on",
+        "or",
+        "order",
+        "primary",
+        "references",
+        "returning",
+        "select",
+        "set",
+        "table",
+        "then",
+        "to",
+        "transaction",
+        "union",
+        "unique",
+        "update",
+        "using",
+        "values",
+        "when",
+        "where",
+    ]
 )
-"""Words that SQLite never takes for a name without quotes: the others of https://sqlite.org/lang_keywords.html it does."""
+"""Words that SQLite never takes for a bare name; the others of https://sqlite.org/lang_keywords.html it does."""
 
 
 def written(name: str) -> str:

@@ -19,7 +19,9 @@ def read(connection: Connection, schema: str) -> Mapping[str, TargetTable]:
             name=name,
             columns=tuple(TargetColumn(*column) for column in columns),
             keys=tuple(tuple(key) for key in keys),
-            foreign_keys=tuple(ForeignKeyPlan(n, tuple(own), parent, tuple(theirs)) for n, own, parent, theirs in links),
+            foreign_keys=tuple(
+                ForeignKeyPlan(n, tuple(own), parent, tuple(theirs)) for n, own, parent, theirs in links
+            ),
         )
         for _, name, columns, keys, links in rows
     }

@@ -142,7 +142,11 @@ class TestNames:
             f"CREATE TABLE {quoted} ({quoted} TEXT PRIMARY KEY, n INTEGER REFERENCES {quoted});"
             f"CREATE INDEX {quoted[:-1]}_i\" ON {quoted} (n); INSERT INTO {quoted} VALUES ('a', NULL), ('b', x'00')"
         )
-        move.configure(f"[sync]\nmax_reject_ratio = 1\n[table:{name}]\nlookback = 1s\ntype.{name} = text\ntype.n = bigint\n" if name.strip() else "")
+        move.configure(
+            f"[sync]\nmax_reject_ratio = 1\n[table:{name}]\nlookback = 1s\ntype.{name} = text\ntype.n = bigint\n"
+            if name.strip()
+            else ""
+        )
         assert [t.error for t in move.load().tables] == [""]
         move.write(f"INSERT INTO {quoted} VALUES ('c', 1), ('d', x'00')")
         move.catch_up()

@@ -90,7 +90,9 @@ class Trial:
         self.move = Move(folder / "app.db", dsn, folder)
         columns = [c for c in COLUMNS if way != "stage" or c.existing]
         # By its values such a column would become text: here every value meets the declared type.
-        pinned = (f"[table:{c.table}]\ntype.v = {_declared_type(c)}\n" for c in columns if c.declared and not c.existing)
+        pinned = (
+            f"[table:{c.table}]\ntype.v = {_declared_type(c)}\n" for c in columns if c.declared and not c.existing
+        )
         self.move.configure(TOLERANT + "".join(pinned))
         for column in columns:
             if column.existing:

@@ -77,8 +77,8 @@ def test_an_interval_counts_in_the_unit_of_the_column(interval: str, epoch: str,
 
 
 def test_each_release_is_told_by_the_names_that_it_has() -> None:
-    assert statements.compress(OLD, "a.b") == "SELECT \"public\".\"compress_chunk\"('a.b', if_not_compressed => true)"
-    assert statements.compress(NEW, "a.b") == "CALL \"public\".\"convert_to_columnstore\"('a.b')"
+    assert statements.compress(OLD, "a.b") == 'SELECT "public"."compress_chunk"(\'a.b\', if_not_compressed => true)'
+    assert statements.compress(NEW, "a.b") == 'CALL "public"."convert_to_columnstore"(\'a.b\')'
     order = (("date", True),)
     assert "timescaledb.compress_orderby" in statements.enable_compression(OLD, BY_DATE, (), order)
     assert "timescaledb.enable_columnstore" in statements.enable_compression(NEW, BY_DATE, ("ticker",), order)
@@ -100,4 +100,4 @@ def test_names_are_quoted() -> None:
 
     (made,) = statements.create_hypertable(NEW, odd, "1 day", migrate=False)
 
-    assert "'\"s\"\"x\".\"t''y\"'" in made
+    assert '\'"s""x"."t\'\'y"\'' in made
