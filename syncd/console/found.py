@@ -134,11 +134,15 @@ def _mark(table: TableStatus) -> str | None:
 
 
 def _errors(tables: Sequence[TableStatus]) -> tuple[Paragraph, ...]:
-    return tuple(
-        Paragraph("{} stopped: {}", (t.table, t.error.removeprefix(f"{t.table}: ")), "bold red")
-        for t in tables
-        if t.error
-    )
+    return tuple(_error(table) for table in tables if table.error)
+
+
+def _error(table: TableStatus) -> Paragraph:
+    """Why a table stands still; of one that goes on, what its last sweep did not dare."""
+    told = (table.table, table.error.removeprefix(f"{table.table}: "))
+    if table.phase is Phase.CATCHUP:
+        return Paragraph("{} is kept current but was not swept: {}", told, "yellow")
+    return Paragraph("{} stopped: {}", told, "bold red")
 
 
 def _status_document(table: TableStatus) -> dict[str, object]:

@@ -120,10 +120,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something of the source that is not carried over, and why."""
+    """Something of the source that is not carried over, and why.
+
+    `is_lost` is true of a table whose own rows stay behind, and nobody has said that they may.
+    """
 
     name: str
     reason: str
+    is_lost: bool = False
 
 
 @dataclass(frozen=True)

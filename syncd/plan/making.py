@@ -72,12 +72,22 @@ def make(
     linked = {name: with_unique_parents(plan, linked.values()) for name, plan in linked.items()}
     ordered = tuple(linked[name] for name in parents_first({n: p.parents for n, p in linked.items()}))
     views = tuple(Skipped(f"view {view.name}", f"a view: {view.sql}") for view in catalog.views)
-    return Plan(ordered, catalog.skipped + views + left_out, tuple(refused), config.target.foreign_keys)
+    skipped = tuple(_unless_left_out(one, config) for one in catalog.skipped)
+    return Plan(ordered, skipped + views + left_out, tuple(refused), config.target.foreign_keys)
+
+
+def _unless_left_out(skipped: Skipped, config: Config) -> Skipped:
+    """A table that cannot be carried is lost only where the configuration would have it."""
+    wanted, unwanted = ({name.lower() for name in names} for names in (config.sync.tables, config.sync.skip))
+    name = skipped.name.lower()
+    return replace(skipped, is_lost=False) if name in unwanted or (wanted and name not in wanted) else skipped
 
 
 def _chosen(catalog: Catalog, config: Config) -> tuple[list[Table], tuple[Skipped, ...]]:
     wanted, unwanted = config.sync.tables, config.sync.skip
-    unknown = [name for name in (*wanted, *unwanted) if catalog.table(name) is None]
+    lost = {skipped.name.lower() for skipped in catalog.skipped if skipped.is_lost}
+    unknown = [name for name in wanted if catalog.table(name) is None]
+    unknown += [name for name in unwanted if catalog.table(name) is None and name.lower() not in lost]
     unknown += [name for name in config.tables if name not in {table.name for table in catalog.tables}]
     if unknown:
         skipped = {s.name.lower(): s.reason for s in catalog.skipped}

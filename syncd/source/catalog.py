@@ -40,7 +40,8 @@ def read(connection: apsw.Connection) -> Catalog:
                 triggers=tuple(triggers[name.lower()]),
             )
             if table.rowid is None and not table.primary_key:
-                skipped.append(Skipped(name, "columns hide all three names of its rowid, and it has no primary key"))
+                said = "columns hide all three names of its rowid, and it has no primary key"
+                skipped.append(Skipped(name, said, is_lost=True))
             else:
                 tables.append(table)
     return Catalog(

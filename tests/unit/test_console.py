@@ -416,6 +416,12 @@ def test_status_counts_the_phases_and_shows_errors_in_full(piped: MakeConsole) -
     assert json.loads(json.dumps(page.document))["tables"][0]["rows_applied"] == 1234
 
 
+def test_status_does_not_call_a_table_stopped_that_was_not_swept(piped: MakeConsole) -> None:
+    page = status_page(StatusReport("/app.db", "db/app", "none", (_status(error="9 of 10 rows would be deleted"),)))
+    piped().show(page)
+    assert written(sys.stdout).endswith("\nt is kept current but was not swept: 9 of 10 rows would be deleted\n")
+
+
 def test_status_of_an_untouched_target_says_how_to_begin(piped: MakeConsole) -> None:
     piped().show(status_page(StatusReport("/app.db", "db/app", "none", ())))
     assert "syncd load" in written(sys.stderr) and "/app.db" in written(sys.stdout)

@@ -57,7 +57,7 @@ def _of_source(
             refusing = frozenset(finding.column for finding in of_rows if finding.count)
             found += types.of_columns(connection, config, table, refusing)
         found += [*of_rows, *source.of_table(connection, config, table)]
-    return plan, [*found, *source.not_carried(plan)], read
+    return plan, [*found, *source.not_carried(plan, config)], read
 
 
 def _report(plan: Plan, findings: list[Finding], read: int, began: float, *, quick: bool) -> CheckReport:

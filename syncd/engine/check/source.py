@@ -88,10 +88,22 @@ def _unindexed(connection: SourceConnection, table: TablePlan) -> Iterator[Findi
         )
 
 
-def not_carried(plan: Plan) -> Iterator[Finding]:
+def not_carried(plan: Plan, config: Config) -> Iterator[Finding]:
     """What of the source has no counterpart in the target."""
+    lost = [skipped.name for skipped in plan.skipped if skipped.is_lost]
     for skipped in plan.skipped:
-        yield Finding(Gravity.NOTE, f"not carried over: {skipped.reason}", skipped.name)
+        said = f"not carried over: {skipped.reason}"
+        if skipped.is_lost:
+            yield Finding(
+                Gravity.BLOCKER,
+                said,
+                skipped.name,
+                section="sync",
+                lines={"skip": ", ".join([*config.sync.skip, *lost])},
+                advice="Or give the table a primary key in the source: its rows are not moved as it is",
+            )
+        else:
+            yield Finding(Gravity.NOTE, said, skipped.name)
     for table in plan.tables:
         for skipped in table.not_carried:
             yield Finding(Gravity.NOTE, f"{skipped.name} is not carried over: {skipped.reason}", table.name)
