@@ -233,8 +233,8 @@ class Catchup:
     def _grow(self, plan: Plan, grown: NewColumns) -> None:
         """Take new columns up, and plan anew: from now on their types are the target's."""
         for table in plan.tables:
-            if columns := grown.get(table.name):
-                known = self._writer.known[table.name]
+            if table.name in grown:
+                known, columns = self._writer.known[table.name], grown[table.name]
                 self._writer.known[table.name] = add_columns(self._sides, self.connection, table, known, columns)
         self._readers = None
 

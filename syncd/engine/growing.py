@@ -24,13 +24,15 @@ def new_columns(plan: Plan, known: Mapping[str, Checkpoint]) -> NewColumns:
         and checkpoint.fingerprint != table.fingerprint
         and (before := checkpoint.definition)
     }
-    return {name: columns for name, columns in found.items() if columns}
+    return {name: columns for name, columns in found.items() if columns is not None}
 
 
 def add_columns(
     sides: Sides, connection: Connection, table: TablePlan, known: Checkpoint, columns: tuple[ColumnPlan, ...]
 ) -> Checkpoint:
     """Add the columns and forget how far the table has come, in one transaction; returns what it stands at then.
+
+    A table that was there before is not altered: somebody has given it the columns, or left them out.
 
     The next pass reads all its rows again, as far as it has a mark, and the next sweep compares all of them: no base
     holds the new values.
@@ -44,12 +46,13 @@ def add_columns(
         base_snapshot=None,
         error="",
     )
-    said = ", ".join(f"{column.name} {column.type.name}" for column in columns)
+    said = ", ".join(f"{column.name} {column.type.name}" for column in columns) or "none, by the configuration"
     with transaction(connection):
         sides.state.confirm_epoch(connection)
-        ddl.add_columns(connection, sides.schema, table, columns)
+        if table.created:
+            ddl.add_columns(connection, sides.schema, table, columns)
         sides.state.save(connection, begun)
         proven.forget(connection, sides.state.source_name, [table.name])
         sides.state.record(connection, "WARNING", "column_added", table.name, said)
-    event("WARNING", "column_added", f"{table.name}: new in the source and added: {said}", table=table.name)
+    event("WARNING", "column_added", f"{table.name}: new columns are taken up: {said}", table=table.name)
     return begun

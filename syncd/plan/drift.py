@@ -44,17 +44,18 @@ class Definition:
         return asdict(self)
 
 
-def added(before: Definition, plan: TablePlan) -> tuple[ColumnPlan, ...]:
-    """The columns that a table which syncd created is to get, where nothing but new columns tells it from before."""
+def added(before: Definition, plan: TablePlan) -> tuple[ColumnPlan, ...] | None:
+    """The columns of the target that get values now; None where more than new columns tells the table from before.
+
+    None of them is there to get a value where the configuration leaves the new ones out.
+    """
     now = Definition.of(plan)
-    is_more = (
-        plan.created
-        and set(before.columns) <= set(now.columns)
-        and set(before.carried) < set(now.carried)
-        and (before.primary_key, before.key) == (now.primary_key, now.key)
-    )
+    is_more = set(before.columns) <= set(now.columns) and set(before.carried) <= set(now.carried)
+    is_same = (before.columns, before.carried) == (now.columns, now.carried)
+    if is_same or not is_more or (before.primary_key, before.key) != (now.primary_key, now.key):
+        return None
     known = {name for name, _, _ in before.carried}
-    return tuple(column for column in plan.columns if column.name not in known) if is_more else ()
+    return tuple(column for column in plan.columns if column.name not in known)
 
 
 def told(before: Definition, plan: TablePlan) -> str:

@@ -100,6 +100,28 @@ def test_a_new_column_of_a_table_that_was_there_stops_it(make_move: MakeMove) ->
     assert "grade" in _not_compared(move)["item"]
 
 
+def test_a_table_that_was_there_goes_on_when_it_has_the_column(make_move: MakeMove) -> None:
+    move = make_move(_ITEMS, _THERE)
+    move.load()
+    move.write("ALTER TABLE item ADD COLUMN grade TEXT DEFAULT 'new'")
+    _stopped(move)
+    move.execute("ALTER TABLE item ADD COLUMN grade text")
+    assert not move.catch_up().stopped
+    assert move.query("SELECT id, grade FROM item ORDER BY id") == [(1, "new"), (2, "new")]
+    assert _not_compared(move) == {}
+
+
+@pytest.mark.parametrize("target", ["", _THERE], ids=["created", "existing"])
+def test_a_new_column_that_is_left_out_changes_nothing(make_move: MakeMove, target: str) -> None:
+    move = make_move(_ITEMS, target)
+    move.load()
+    move.write("ALTER TABLE item ADD COLUMN grade TEXT; INSERT INTO item VALUES (3, 'c', 'x')")
+    move.configure("[table:item]\nexclude = grade\n")
+    assert _stopped(move) == {}
+    assert move.query("SELECT * FROM item ORDER BY id") == [(1, "a"), (2, "b"), (3, "c")]
+    assert _not_compared(move) == {}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
