@@ -87,7 +87,8 @@ def read_table(
     beyond = list(ranges.beyond(plan, known.mark, until, ties=ties))
     chunks = [(part, ranges.of_keys(plan, part)) for part in _chunks(found.keys)]
     whole = [ranges.of_keys(plan, found.keys)] if found.keys else []
-    losers = dict(pair for rows in (*beyond, *whole) for pair in duplicates.among(connection, plan, rows))
+    asked = (*beyond, *whole) if renderer.may_double((*beyond, *whole)) else ()
+    losers = dict(pair for rows in asked for pair in duplicates.among(connection, plan, rows))
     batches = [spool.add(b) for rows in beyond for b in _rendered(renderer, rows, losers)]
     unsettled: set[str] = set()
     for part, rows in chunks:

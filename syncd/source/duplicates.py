@@ -7,11 +7,12 @@ from syncd.plan import ROWID_KEY, TablePlan
 from syncd.quoting import identifier
 from syncd.source import ranges
 from syncd.source.database import query
+from syncd.types import normal
 
 
 def find(connection: apsw.Connection, plan: TablePlan) -> list[tuple[str, str]]:
     """The source keys of the rows that give way, each with the winner's. Empty, unread, where the source forbids it."""
-    if _is_unique_in_source(plan):
+    if not is_possible(connection, plan):
         return []
     return query(connection, _giving_way(plan, _keys(plan, plan.where)))
 
@@ -19,19 +20,38 @@ def find(connection: apsw.Connection, plan: TablePlan) -> list[tuple[str, str]]:
 def among(connection: apsw.Connection, plan: TablePlan, rows: Range) -> list[tuple[str, str]]:
     """As `find`, for the keys of the rows of a range alone; those that give way may lie outside of it.
 
-    Without an index on the key this reads the whole table once.
+    Ask `is_possible` first: without an index on the key this reads the whole table once.
     """
-    if _is_unique_in_source(plan):
-        return []
     same = " AND ".join(f"w.f{n} IS m.f{n} AND quote(w.f{n}) = quote(m.f{n})" for n in range(len(plan.key)))
     mine = _keys(plan, ranges.condition(rows))
     sharing = f"SELECT DISTINCT w.* FROM ({mine}) m JOIN ({_keys(plan, plan.where)}) w ON {same}"
     return query(connection, _giving_way(plan, sharing), rows.parameters)
 
 
+def is_possible(connection: apsw.Connection, plan: TablePlan) -> bool:
+    """Whether two rows of the table may share a key in the target.
+
+    The source may forbid it; but two values that are different to SQLite may be one to PostgreSQL, as the texts
+    `2024-01-01 00:00:00` and `2024-01-01T00:00:00` are one timestamp.
+    """
+    return not _is_unique_in_source(plan) or has_other_forms(connection, plan, ranges.whole(plan))
+
+
+def has_other_forms(connection: apsw.Connection, plan: TablePlan, rows: Range) -> bool:
+    """Whether a key among these rows is written in another than its normal form."""
+    forms = [(c.expression, form) for c in plan.key_columns if (form := normal(c.expression, c.affinity, c.type))]
+    if not forms:
+        return False
+    other = " OR ".join(f"{form} IS NOT {expression}" for expression, form in forms)
+    condition = f"{ranges.condition(rows)} AND ({other})"
+    statement = f"SELECT 1 FROM {identifier(plan.source.name)} WHERE {condition} LIMIT 1"
+    return bool(query(connection, statement, rows.parameters))
+
+
 def _keys(plan: TablePlan, condition: str) -> str:
     """A query for some rows' source key `k`, the members of their target key `f0`..., and their place `p0`..."""
-    fields = [f"{column.expression} AS f{n}" for n, column in enumerate(plan.key_columns)]
+    forms = [normal(c.expression, c.affinity, c.type) or c.expression for c in plan.key_columns]
+    fields = [f"{form} AS f{n}" for n, form in enumerate(forms)]
     places = [f"{expression} AS p{n}" for n, expression in enumerate(plan.source_key)]
     shown = ", ".join([f"{ranges.source_key(plan)} AS k", *fields, *places])
     return f"SELECT {shown} FROM {identifier(plan.source.name)} WHERE {condition}"

@@ -7,7 +7,7 @@ from syncd.model import Refusal
 from syncd.plan import ColumnPlan, TablePlan
 from syncd.source.joining import parted
 from syncd.source.relation import Relation
-from syncd.types import Rendering, rendering
+from syncd.types import Rendering, key_rendering, rendering
 
 _NUL = "char(0)"
 
@@ -23,9 +23,14 @@ class Guarded:
 
 def guarded(plan: TablePlan, relation: Relation) -> tuple[Guarded, ...]:
     return tuple(
-        Guarded(column, value, rendering(value, column.affinity, column.type))
+        Guarded(column, value, _how(column, value, in_key=column.name in plan.key))
         for column, value in zip(plan.columns, relation.values, strict=True)
     )
+
+
+def _how(column: ColumnPlan, value: str, *, in_key: bool) -> Rendering:
+    render = key_rendering if in_key else rendering
+    return render(value, column.affinity, column.type)
 
 
 def any_suspect(columns: Sequence[Guarded], broken: Sequence[str], *, utf16: bool) -> str:

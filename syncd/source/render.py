@@ -9,7 +9,7 @@ import apsw
 from syncd.model import Batch, Range, Refusal
 from syncd.plan import TablePlan
 from syncd.quoting import identifier
-from syncd.source import ranges
+from syncd.source import duplicates, ranges
 from syncd.source.database import LONGEST_ROW, LONGEST_VALUE, query
 from syncd.source.guard import any_suspect, guarded, refusal, verdict
 from syncd.source.joining import joined
@@ -35,6 +35,7 @@ class Renderer:
         self._utf16 = plan.source.utf16
         self._at_once = plan.batch_rows
         self._is_sparse = False
+        self._may_double: bool | None = None
         self._relation = Relation(plan)
         columns = guarded(plan, self._relation)
         by_name = {c.column.name: c.how for c in columns}
@@ -47,6 +48,17 @@ class Renderer:
         self._careful = joined((careful, f"quote({self._source_key})", f"quote({careful_key})"))
         self._suspect = any_suspect(columns, self._relation.broken, utf16=self._utf16)
         self._verdict = verdict(columns, self._relation.broken, utf16=self._utf16)
+
+    def may_double(self, asked: Iterable[Range]) -> bool:
+        """Whether a row of these ranges may share its target key with another row.
+
+        The whole table is looked at once; from then on its new rows alone tell whether that has changed.
+        """
+        if self._may_double is None:
+            self._may_double = duplicates.is_possible(self.connection, self.plan)
+        elif not self._may_double:
+            self._may_double = any(duplicates.has_other_forms(self.connection, self.plan, rows) for rows in asked)
+        return self._may_double
 
     def batches(self, rows: Range, *, keyed: bool) -> Iterator[Batch]:
         """Render a range batch by batch, each of at most `batch_rows` rows and 16 MiB."""

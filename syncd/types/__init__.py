@@ -3,6 +3,7 @@
 from syncd.types import limits
 from syncd.types.moments import MOMENTS
 from syncd.types.names import Rendering, TargetType, canonical
+from syncd.types.normal import key_rendering, normal
 from syncd.types.rendering import rendering
 
-__all__ = ["MOMENTS", "Rendering", "TargetType", "canonical", "limits", "rendering"]
+__all__ = ["MOMENTS", "Rendering", "TargetType", "canonical", "key_rendering", "limits", "normal", "rendering"]
