@@ -25,7 +25,8 @@ def _beyond(e: str, target: TargetType) -> str:
         return f"CAST({e} AS NUMERIC) NOT BETWEEN -{limit} AND {limit - 1}"
     if target.base == "numeric" and target.modifiers:
         precision, scale = (*target.modifiers, 0)[:2]
-        return f"abs(CAST({e} AS NUMERIC))>=1e{precision - scale}"
+        # Not abs(): SQLite ends the statement at the least integer.
+        return f"CAST({e} AS NUMERIC)>=1e{precision - scale} OR CAST({e} AS NUMERIC)<=-1e{precision - scale}"
     if target.base in _DAYS:
         return f"date(substr({e},1,10)) IS NOT substr({e},1,10) OR substr({e},1,4)='0000'"
     if target.base == "jsonb":
