@@ -150,3 +150,13 @@ def explain(error: apsw.Error, path: Path) -> SyncdError:
 def query(connection: apsw.Connection, statement: str, parameters: tuple[str | int | float, ...] = ()) -> list[Any]:
     """All rows of a statement, each a tuple of SQLite's values."""
     return connection.execute(statement, parameters).fetchall()
+
+
+@contextmanager
+def any_length(connection: apsw.Connection) -> Iterator[None]:
+    """Read values of any length: nothing of them is kept."""
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
+    try:
+        yield
+    finally:
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)

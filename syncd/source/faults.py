@@ -7,7 +7,7 @@ import apsw
 
 from syncd.plan import ColumnPlan, TablePlan
 from syncd.quoting import identifier
-from syncd.source.database import query
+from syncd.source.database import any_length, query
 from syncd.source.joining import parted
 from syncd.source.kinds import is_invalid, prepare
 from syncd.source.ranges import safe_literal
@@ -58,6 +58,11 @@ class _Cause:
 def find(connection: apsw.Connection, plan: TablePlan, *, sample: bool = False) -> Faults:
     """Count the rows that cannot land, by cause; of a sample the first and the last 2,000 rows alone."""
     prepare(connection)
+    with any_length(connection):
+        return _found(connection, plan, sample=sample)
+
+
+def _found(connection: apsw.Connection, plan: TablePlan, *, sample: bool) -> Faults:
     relation = Relation(plan)
     causes = tuple(_causes(plan, relation))
     scopes, complete = _scopes(connection, plan) if sample else ([plan.where], True)

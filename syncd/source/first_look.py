@@ -7,7 +7,7 @@ import apsw
 from syncd.model import Table
 from syncd.plan.typing import Profiled
 from syncd.quoting import identifier
-from syncd.source.database import query
+from syncd.source.database import any_length, query
 from syncd.source.joining import parted
 from syncd.types import TargetType, limits
 
@@ -25,7 +25,8 @@ def doubtful(
     conditions = [_condition(f"x{n}", column, types[column.name]) for n, column in enumerate(columns)]
     for part in parted(zip(columns, conditions, strict=True)):
         terms = ",".join(f"count(CASE WHEN {condition} THEN 1 END)" for _, condition in part)
-        counts = query(connection, f"SELECT {terms} FROM ({rows})")[0]
+        with any_length(connection):
+            counts = query(connection, f"SELECT {terms} FROM ({rows})")[0]
         found |= {column.name for (column, _), count in zip(part, counts, strict=True) if count}
     return frozenset(found)
 

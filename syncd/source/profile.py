@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from json import dumps
@@ -12,7 +11,7 @@ import apsw
 from syncd.model import Table
 from syncd.plan.typing import ColumnProfile, Example, Profiled, TableProfile
 from syncd.quoting import identifier
-from syncd.source.database import LONGEST_ROW, LONGEST_VALUE, query
+from syncd.source.database import any_length, query
 from syncd.source.kinds import prepare
 from syncd.source.measures import Measures, all_measures, likely_measures
 from syncd.source.ranges import safe_literal
@@ -51,7 +50,7 @@ def profile(
     columns as one statement of SQLite can hold, some hundreds. Call it in a read transaction or on a snapshot.
     """
     prepare(connection)
-    with _any_length(connection):
+    with any_length(connection):
         most = sample or max(50, min(_SAMPLED_ROWS, _SAMPLED_VALUES // max(1, len(columns))))
         rows = _sampled(connection, table, where, most)
         count, found = _measured(connection, rows, [all_measures(column, n) for n, column in enumerate(columns)])
@@ -72,7 +71,7 @@ def confirm(
     """How many rows fulfil each SQLite condition, under its name, among those for which `where` holds; in one scan."""
     prepare(connection)
     found: dict[str, int] = {}
-    with _any_length(connection):
+    with any_length(connection):
         for part in _cut(tuple(suspects.items()), _CONDITIONS):
             terms = ", ".join(f"count(CASE WHEN {condition} THEN 1 END)" for _, condition in part)
             counts = query(connection, f"SELECT {terms} FROM {identifier(table.name)} WHERE {where}")[0]
@@ -95,18 +94,8 @@ def examples(
         f"ELSE quote({expression}) END"
     )
     statement = f"SELECT {source_key}, {shown} FROM {identifier(table.name)} WHERE {condition} LIMIT ?"
-    with _any_length(connection):
+    with any_length(connection):
         return tuple(Example(str(key), value) for key, value in query(connection, statement, (at_most,)))
-
-
-@contextmanager
-def _any_length(connection: apsw.Connection) -> Iterator[None]:
-    """Read values of any length: nothing of them is kept."""
-    connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
-    try:
-        yield
-    finally:
-        connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
 
 
 def _measured(connection: apsw.Connection, rows: _Rows, wanted: Sequence[Measures]) -> tuple[int, list[ColumnProfile]]:
