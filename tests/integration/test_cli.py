@@ -98,7 +98,7 @@ def test_every_result_is_also_one_json_document(run_syncd: RunSyncd, shop: Path,
     assert document("load", "--dry-run").keys() == {"with_target", "tables", "total", "estimated_load_seconds"}
     assert document("load").keys() == {"tables", "total", "stopped"}
     assert document("sync").keys() == {"tables", "total", "stopped", "not_loaded"}
-    told = {"source", "target", "owner", "last_verify", "tables", "controls", "daemon", "cutover"}
+    told = {"source", "target", "owner", "last_verify", "tables", "controls", "daemon", "cutover", "timescale"}
     assert document("status").keys() == told
     assert document("verify").keys() == {"mode", "seconds", "found", "repaired", "tables", "differences"}
     assert document("rejects", "list") == {"rejects": []}
@@ -155,11 +155,11 @@ def test_a_stopped_table_is_exit_1_also_the_next_time(
     run_syncd: RunSyncd, shop_with_rejects: Path, database: str
 ) -> None:
     sides = ("--source", shop_with_rejects, "--target", database)
-    loaded = run_syncd("load", *sides)
+    loaded = run_syncd("load", "--force", *sides)
     assert loaded.returncode == 1
     assert "orders stopped: 4 of 6 rows were rejected" in loaded.stdout
     assert "4 rows rejected and kept: syncd rejects list" in loaded.stdout
-    again = run_syncd("load", *sides)
+    again = run_syncd("load", "--force", *sides)
     assert again.returncode == 1 and "orders stopped" in again.stdout
 
 
@@ -308,7 +308,7 @@ def test_discard_asks_on_a_terminal(
     run_syncd: RunSyncd, shop_with_rejects: Path, database: str, tmp_path: Path
 ) -> None:
     sides = ("--source", shop_with_rejects, "--target", database)
-    run_syncd("load", *sides)
+    run_syncd("load", "--force", *sides)
     environment = {**os.environ, "TERM": "xterm", "SYNCD_STATE_DIR": str(tmp_path / "state")}
     words = ("rejects", "discard", "orders", "--all", *sides)
     code, written = _on_a_terminal(words, environment, b"n\n")

@@ -13,7 +13,7 @@ MIB = 2**20
 def test_a_large_text_and_a_large_blob_land_by_load_and_by_pass(make_move: MakeMove) -> None:
     text = "it's \\. 한글\n\t" * (3 * MIB // 18)
     blob = random.Random(1).randbytes(20 * MIB)
-    move = make_move("CREATE TABLE item (id INTEGER PRIMARY KEY, body TEXT, data BLOB)")
+    move = make_move("CREATE TABLE item (id INTEGER PRIMARY KEY, body TEXT, data BLOB)", as_declared=True)
     insert = "INSERT INTO item VALUES (?, ?, ?)"
     move.insert(insert, [(1, text, None), (2, "small", b"small"), (3, None, blob)])
     move.load()
@@ -26,7 +26,7 @@ def test_a_large_text_and_a_large_blob_land_by_load_and_by_pass(make_move: MakeM
 
 
 def test_a_reject_with_large_values_shows_their_beginning(make_move: MakeMove) -> None:
-    move = make_move("CREATE TABLE item (id INTEGER PRIMARY KEY, body TEXT, data BLOB, n INTEGER)")
+    move = make_move("CREATE TABLE item (id INTEGER PRIMARY KEY, body TEXT, data BLOB, n INTEGER)", as_declared=True)
     insert = "INSERT INTO item VALUES (?, ?, ?, ?)"
     move.insert(insert, [(1, "é" * 9 * MIB, bytes(17 * MIB), "x"), (2, "a", b"a", 1)])
     move.load()
@@ -39,7 +39,9 @@ def test_a_reject_with_large_values_shows_their_beginning(make_move: MakeMove) -
 
 
 def test_a_large_invalid_text_is_refused_with_its_column(make_move: MakeMove) -> None:
-    move = make_move("CREATE TABLE item (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO item VALUES (2, 'good')")
+    move = make_move(
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO item VALUES (2, 'good')", as_declared=True
+    )
     move.write("INSERT INTO item SELECT 1, CAST(x'ff' || zeroblob(0) AS TEXT) || printf('%.*c', 300000, '''')")
     move.load()
     assert move.refused() == [("1", "encoding", "body")]
@@ -52,7 +54,8 @@ def wide(request: pytest.FixtureRequest, make_move: MakeMove) -> Move:
     return make_move(
         f"PRAGMA encoding = '{request.param}';"
         "CREATE TABLE item (name TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;"
-        "INSERT INTO item VALUES ('한글', 1), ('😀', 2), ('a''b', 3), ('é', 'x'), ('a' || char(0) || 'b', 5), ('', 6)"
+        "INSERT INTO item VALUES ('한글', 1), ('😀', 2), ('a''b', 3), ('é', 'x'), ('a' || char(0) || 'b', 5), ('', 6)",
+        as_declared=True,
     )
 
 
@@ -82,7 +85,8 @@ class TestUtf16:
     def test_half_a_surrogate_pair_is_refused_alone(self, make_move: MakeMove) -> None:
         move = make_move(
             "PRAGMA encoding = 'UTF-16le'; CREATE TABLE item (id INTEGER PRIMARY KEY, a TEXT, b TEXT);"
-            "INSERT INTO item VALUES (1, 'a', 'b'), (2, 'a', CAST(x'610000d8' AS TEXT)), (3, 'c', 'd')"
+            "INSERT INTO item VALUES (1, 'a', 'b'), (2, 'a', CAST(x'610000d8' AS TEXT)), (3, 'c', 'd')",
+            as_declared=True,
         )
         move.load()
         assert move.query("SELECT id FROM item ORDER BY id") == [(1,), (3,)]
@@ -94,7 +98,8 @@ def test_batches_of_any_size_walk_the_whole_table(make_move: MakeMove, rows: int
     move = make_move(
         "CREATE TABLE item (a TEXT, b, c INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID;"
         "INSERT INTO item VALUES ('', '', 1), ('a', 1, 2), ('a', '2', 3), ('a', x'31', 4), ('a', 1.5, 5),"
-        "('한', 'x' || char(0), 6), ('한', 'y', 'bad'), (CAST(x'ff' AS TEXT), 'z', 8), ('z,''z', ',', 9)"
+        "('한', 'x' || char(0), 6), ('한', 'y', 'bad'), (CAST(x'ff' AS TEXT), 'z', 8), ('z,''z', ',', 9)",
+        as_declared=True,
     )
     move.configure(f"[sync]\nbatch_rows = {rows}\nmax_reject_ratio = 1\n")
     move.load()
