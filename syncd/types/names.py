@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class TargetType:
 
     @property
     def base(self) -> str:
-        return re.sub(r"\(.*?\)", "", self.name).strip().lower()
+        return _base(self.name)
 
     @property
     def modifiers(self) -> tuple[int, ...]:
@@ -41,6 +42,11 @@ class Rendering:
     careful_suspect: str
     may_hold_text: bool
     sees_nul: bool = False
+
+
+@cache
+def _base(name: str) -> str:
+    return re.sub(r"\(.*?\)", "", name).strip().lower()
 
 
 _ALIASES = {

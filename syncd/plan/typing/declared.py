@@ -2,6 +2,7 @@
 
 import re
 from enum import Enum
+from functools import cache
 
 
 class Family(Enum):
@@ -41,6 +42,7 @@ _FAMILIES = (
 _ARGUMENTS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 
 
+@cache
 def family_of(declared_type: str) -> Family:
     """The first family whose words the declared type contains; ANY where it contains none."""
     words = declared_type.upper()
