@@ -7,9 +7,9 @@ from syncd.engine.check import CheckReport, Finding, Gravity
 from syncd.engine.check.checking import suggested
 
 _TITLES = {
-    Gravity.BLOCKER: ("must be settled first", "bold red"),
-    Gravity.WARNING: ("to be known before", "yellow"),
-    Gravity.NOTE: ("for information", "dim"),
+    Gravity.BLOCKER: ("ERRORS ({}): settle these before loading", "bold red"),
+    Gravity.WARNING: ("WARNINGS ({})", "yellow"),
+    Gravity.NOTE: ("NOTES ({})", "dim"),
 }
 
 
@@ -46,13 +46,13 @@ def _blocks(report: CheckReport) -> Iterator[Table | Paragraph]:
     for gravity, (title, style) in _TITLES.items():
         of_gravity = [finding for finding in report.findings if finding.gravity is gravity]
         if of_gravity:
-            yield Paragraph("{} {}", (len(of_gravity), title), style)
+            yield Paragraph(title, (len(of_gravity),), style)
             yield from (Paragraph("{}", (_told(finding),)) for finding in of_gravity)
     if lines := tuple(suggested(report)):
         yield Paragraph("what to write into the configuration, where nothing better is known:", (), "bold")
         yield Paragraph("\n".join(["{}"] * len(lines)), lines)
     looked = "every row of them" if report.complete else "a sample of their rows"
-    yield Paragraph("{} tables, {} ({}) in {}", (report.tables, looked, report.rows, report.seconds), "dim")
+    yield Paragraph("{} tables, {} ({}) in {} s", (report.tables, looked, report.rows, report.seconds), "dim")
     yield Paragraph("GO", (), "bold green") if report.is_go else Paragraph("NO-GO", (), "bold red")
 
 

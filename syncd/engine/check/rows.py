@@ -13,6 +13,8 @@ from syncd.source.database import SourceConnection
 from syncd.source.faults import Fault, Faults
 from syncd.source.orphans import Orphans
 
+_GIVE_UP = "Mend these rows; or, to let them land as they are, give up that type for the whole column"
+
 
 def of_table(connection: SourceConnection, plan: Plan, table: TablePlan, *, quick: bool) -> tuple[int, list[Finding]]:
     """The rows that were read of a table, and what was found in them."""
@@ -53,6 +55,7 @@ def _of_fault(connection: SourceConnection, table: TablePlan, fault: Fault) -> F
         case "null":
             what = "NULL, where the target wants a value"
             lines = _filled(connection, table, fault.name)
+            advice = "" if lines else f"Give them a value; or leave them out: where = {written(fault.name)} IS NOT NULL"
         case "check":
             what, shown = f"check.{fault.name} is false", tuple(example.source_key for example in fault.examples)
         case "rounded":
@@ -70,7 +73,11 @@ def _unfit(table: TablePlan, name: str) -> tuple[str, dict[str, str], str]:
     if table.created and column.type.name == "text":
         return what, {}, f"Mend them in the source, or write column.{name} = an SQLite expression that does"
     if table.created:
-        return what, {f"type.{name}": "text"}, "With another type they land"
+        return (
+            what,
+            {f"type.{name}": "text"},
+            _GIVE_UP,
+        )
     alter = f'ALTER TABLE "{table.target}" ALTER COLUMN "{name}" TYPE ...'
     return what, {}, f"Give the target's column a type that holds them: {alter}"
 
@@ -111,7 +118,7 @@ def _of_orphans(connection: SourceConnection, plan: Plan, table: TablePlan) -> I
 
 def _uncounted(table: TablePlan, key: ForeignKeyPlan) -> Finding:
     columns = ", ".join(key.columns)
-    said = f"({columns}) references {key.parent}, whose rows the source does not tell: orphans cannot be counted"
+    said = f"({columns}) references {key.parent}, which is not read here: orphans were not counted"
     return Finding(Gravity.NOTE, said, table.name)
 
 
