@@ -142,21 +142,22 @@ def _begin(
     enforced = table.created and plan.foreign_keys is ForeignKeys.ENFORCE and bool(table.foreign_keys)
     # It has its key when it was loaded before, from a source in whose place another was accepted.
     again = table.created and ddl.has_key(sides.control, sides.schema, table)
-    found, estimate = parts.resume(sides, table) or parts.partition(sides, table, source, origin.name)
+    cut = parts.resume(sides, table) or parts.partition(sides, table, source, origin.name)
     merging = enforced or again or not table.created
     empty = not (enforced or again) and target_catalog.is_empty(sides.control, sides.schema, table.target)
     if table.hypertable:
         make_empty(sides, table, source)
-    progress.table_started(table.name, estimate)
+    progress.table_started(table.name, cut.estimate)
     return TableLoad(
         plan=table,
-        parts=found,
+        parts=cut.parts,
         straight=empty or not merging,
         # A table that syncd creates has no key before its rows: there is nothing that a row could conflict with.
         on_conflict=table.on_conflict if merging else OnConflict.FAIL,
         waits_for=frozenset(table.parents) if merging else frozenset(),
-        estimate=estimate,
+        estimate=cut.estimate,
         progress=progress,
+        applied=Applied(read=cut.rejected, rejected=cut.rejected),
     )
 
 

@@ -1,6 +1,6 @@
 """The ranges of a table's load: cut once, written down, and found again after an interruption."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from syncd.engine.copying import Part
 from syncd.engine.sides import Sides
@@ -20,7 +20,16 @@ from syncd.target.state import TABLE_PART, Checkpoint
 ROWS_WORTH_A_PART = 20_000
 
 
-def resume(sides: Sides, table: TablePlan) -> tuple[tuple[Part, ...], int] | None:
+@dataclass(frozen=True)
+class Cut:
+    """A table's load in parts, its rows by estimate (0: nobody knows), and how many were rejected in cutting it."""
+
+    parts: tuple[Part, ...]
+    estimate: int
+    rejected: int = 0
+
+
+def resume(sides: Sides, table: TablePlan) -> Cut | None:
     """The parts of an interrupted load where they stand; None where there are none."""
     known = [c for c in sides.state.checkpoints(sides.control) if c.table == table.name]
     parts = [checkpoint for checkpoint in known if checkpoint.part != TABLE_PART]
@@ -34,9 +43,10 @@ def resume(sides: Sides, table: TablePlan) -> tuple[tuple[Part, ...], int] | Non
         )
     event("INFO", "load_resumed", f"{table.name}: going on where the load stood", table=table.name)
     left_out = _left_out(sides, table)
-    return tuple(
+    left = tuple(
         Part(table.name, c.part, ranges.without(ranges.whole(table, c.until, c.place), table, left_out)) for c in parts
-    ), _estimate(table, [(c.until, c.place) for c in parts])
+    )
+    return Cut(left, _estimate(table, [(c.until, c.place) for c in parts]))
 
 
 def _left_out(sides: Sides, table: TablePlan) -> frozenset[str]:
@@ -51,9 +61,7 @@ def _estimate(table: TablePlan, spans: list[tuple[int | None, str | None]]) -> i
     return sum(until - int(place or 0) for until, place in spans if until is not None)
 
 
-def partition(
-    sides: Sides, table: TablePlan, source: Database, snapshot_name: str | None
-) -> tuple[tuple[Part, ...], int]:
+def partition(sides: Sides, table: TablePlan, source: Database, snapshot_name: str | None) -> Cut:
     """Cut a table into ranges of rowids, and write a checkpoint for each and for the table, all in one transaction.
 
     The same transaction creates the target's table where it is missing: one that no checkpoint knew would be taken
@@ -87,4 +95,4 @@ def partition(
         Part(table.name, number, ranges.without(ranges.whole(table, until, place), table, left_out))
         for number, (place, until) in enumerate(spans, start=1)
     )
-    return parts, _estimate(table, [(until, place) for place, until in spans])
+    return Cut(parts, _estimate(table, [(until, place) for place, until in spans]), len(losers))

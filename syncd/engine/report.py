@@ -83,7 +83,7 @@ class Report:
 
     `trouble` is what keeps syncd from working, in words: an unreachable side, a worker that stands still. `note` tells
     what else goes on. `wal_bytes` is the size of the source's -wal file, None where there is none. `cutover` is the
-    last event of one. Moments are ISO 8601, empty before the first.
+    last event of one. `loaded_here`: this daemon itself loaded a table. Moments are ISO 8601, empty before the first.
     """
 
     at: float
@@ -102,6 +102,7 @@ class Report:
     last_sweep: str = ""
     last_verify: LastVerify | None = None
     cutover: str = ""
+    loaded_here: bool = False
     control: Control | None = None
     rejects: tuple[RejectGroup, ...] = ()
     events: tuple[Happening, ...] = ()

@@ -49,7 +49,7 @@ class Thresholds:
 
 
 class Alarms:
-    """Compares each report with the last. What was so when it began is no news."""
+    """Compares each report with the last. What was so when it began is no news, but a load that was done by then is."""
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._thresholds = thresholds
@@ -68,6 +68,8 @@ class Alarms:
             found += [alarm for event in _new(before, report) if (alarm := _of_event(event))]
         elif report.tables:
             self._rejects_told = report.rejected
+            if report.loaded_here and report.is_loaded:
+                found.append(_loaded(report))
         return tuple(found)
 
     def _sides(self, report: Report) -> Iterator[Alarm]:
@@ -115,13 +117,17 @@ class Alarms:
 
 def _milestones(before: Report, report: Report) -> Iterator[Alarm]:
     if report.is_loaded and not before.is_loaded:
-        rows = sum(table.rows_applied for table in report.tables)
-        yield Alarm("load", "success", "the load is done", f"{len(report.tables)} tables, {rows} rows")
+        yield _loaded(report)
     if report.is_ready and not before.is_ready:
         yield Alarm("ready", "success", "ready for the cutover", "every line of the checklist is fulfilled")
     if report.last_verify and report.last_verify != before.last_verify and report.last_verify.differences:
         found = f"{report.last_verify.differences} differences, by {report.last_verify.mode}"
         yield Alarm("verify", "warning", "verify found differences", found)
+
+
+def _loaded(report: Report) -> Alarm:
+    rows = sum(table.rows_applied for table in report.tables)
+    return Alarm("load", "success", "the load is done", f"{len(report.tables)} tables, {rows} rows")
 
 
 def _new(before: Report, report: Report) -> Iterator[Happening]:

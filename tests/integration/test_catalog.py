@@ -93,10 +93,11 @@ class TestKeys:
         move.load()
         assert move.query("SELECT code FROM item ORDER BY code") == [("A",), ("a",)]
 
-    def test_keys_that_are_one_in_the_target_stop_their_table(self, make_move: MakeMove) -> None:
+    def test_of_keys_that_are_one_in_the_target_the_report_counts_the_one_that_waits(self, make_move: MakeMove) -> None:
         move = make_move("CREATE TABLE item (code PRIMARY KEY) WITHOUT ROWID; INSERT INTO item VALUES (1), ('1')")
         (report,) = move.load().tables
-        assert "two rows have one key in the target: Key (code)=(1) is duplicated" in report.error
+        assert (report.applied.read, report.applied.inserted, report.applied.rejected) == (2, 1, 1)
+        assert move.refused() == [("1", "duplicate key", "")]
 
     @pytest.mark.parametrize("collation", ["NOCASE", "RTRIM"])
     def test_a_key_of_another_collation_is_walked_whole(self, make_move: MakeMove, collation: str) -> None:

@@ -73,6 +73,11 @@ def test_rejects_are_told_again_when_they_have_doubled(alarms: Alarms) -> None:
     assert told == [f"{n} rows are rejected" for n in (1, 2, 4, 1)]
 
 
+def test_a_load_that_was_over_before_anybody_looked_is_told() -> None:
+    judging = Alarms(Thresholds(lag=60.0, lag_for=30.0, rejects=1))
+    assert [*titles(judging, replace(CALM, tables=()), replace(CALM, loaded_here=True), CALM)] == ["the load is done"]
+
+
 def test_milestones(alarms: Alarms) -> None:
     loading = replace(CALM, tables=(replace(CALM.tables[0], phase=Phase.LOAD),), checks=())
     different = replace(CALM, last_verify=LastVerify(MOMENT, "full", 3, 1.0))

@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
 from typing import Any, ClassVar, cast
 
 import uvicorn
@@ -21,7 +20,9 @@ from syncd.service.web.app import application
 
 CONNECTIONS = 80
 NEW_A_SECOND = 40
-"""Requests beyond that are turned away unread: answering one costs a millisecond of the daemon's interpreter."""
+BURST = 120
+"""More requests than that at once, or for long more than 40 a second, are turned away unread: answering one costs a
+millisecond of the daemon's interpreter. A page is three requests."""
 HEADER_BYTES = 16 * 1024
 HEADER_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
@@ -38,16 +39,16 @@ class Limited(H11Protocol):
     that does not read.
     """
 
-    _accepted: ClassVar[deque[float]] = deque(maxlen=NEW_A_SECOND)
+    _allowed: ClassVar[float] = BURST
+    _counted: ClassVar[float] = 0.0
     _open: ClassVar[set["Limited"]] = set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._began = time.monotonic()
         self._stuck_since: float | None = None
-        if len(self._accepted) == NEW_A_SECOND and self._began - self._accepted[0] < 1.0:
+        if not self._is_allowed(self._began):
             transport.abort()
             return
-        self._accepted.append(self._began)
         super().connection_made(transport)
         self._open.add(self)
         if len(self._open) > CONNECTIONS:
@@ -72,7 +73,17 @@ class Limited(H11Protocol):
     @classmethod
     def forget_rates(cls) -> None:
         """Begin to count requests anew."""
-        cls._accepted.clear()
+        Limited._allowed = BURST
+
+    @classmethod
+    def _is_allowed(cls, now: float) -> bool:
+        """Whether one more request may come: a bucket of them that fills up with time."""
+        Limited._allowed = min(BURST, cls._allowed + (now - cls._counted) * NEW_A_SECOND)
+        Limited._counted = now
+        if cls._allowed < 1:
+            return False
+        Limited._allowed -= 1
+        return True
 
     @property
     def _path(self) -> str | None:
