@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from syncd.config import OnConflict
-from syncd.engine.progress import Progress
+from syncd.engine.progress import Progress, Step
 from syncd.engine.sides import Sides
 from syncd.errors import ConflictError, TableError, TooManyRejectsError
 from syncd.model import Applied, Batch, Range, Refusal, TableReport
@@ -59,6 +60,10 @@ class TableLoad:
             self.applied += applied
         self.progress.brought(self.plan.name, applied, read_seconds, write_seconds)
 
+    def measuring(self, step: Step) -> AbstractContextManager[None]:
+        """Surrounds a step of this table's load."""
+        return self.progress.measuring(self.plan.name, step)
+
     def stop(self, error: TableError) -> None:
         self.error = self.error or error
 
@@ -86,11 +91,24 @@ def too_many(plan: TablePlan, rejected: int, rows: int) -> TooManyRejectsError:
     )
 
 
+class _MeasuredStage(Stage):
+    """A stage whose COPY is measured apart from its merge."""
+
+    def __init__(self, connection: Connection, schema: str, progress: Progress) -> None:
+        super().__init__(connection, schema)
+        self._progress = progress
+
+    def fill(self, plan: TablePlan, payload: bytes) -> None:
+        with self._progress.measuring(plan.name, Step.COPY):
+            super().fill(plan, payload)
+
+
 class Worker:
     """One thread's connections: to the source's snapshot, or to the live file, and to the target."""
 
-    def __init__(self, sides: Sides, origin: Path, *, private: bool) -> None:
+    def __init__(self, sides: Sides, origin: Path, progress: Progress, *, private: bool) -> None:
         self._sides = sides
+        self._progress = progress
         self._private = private
         self._source = Database(origin, private=private)
         self._renderers: dict[str, Renderer] = {}
@@ -98,7 +116,8 @@ class Worker:
 
     def _connect(self) -> None:
         self.connection: Connection = self._sides.connect()
-        self._stage = Stage(self.connection, self._sides.schema)
+        self._progress.connected(self.connection.info.backend_pid)
+        self._stage = _MeasuredStage(self.connection, self._sides.schema, self._progress)
 
     def close(self) -> None:
         self._source.close()
@@ -106,18 +125,22 @@ class Worker:
 
     def copy(self, load: TableLoad, part: Part, stopping: Callable[[], bool]) -> None:
         """Copy a part to its end, or until it stops; a table's own error stops that table alone."""
-        rows = part.rows
         load.begin()
         try:
-            while load.error is None and not stopping():
-                left = self._copy_next(load, replace(part, rows=rows), stopping)
-                if left is None:
-                    load.reached[part.number] = rows.after
-                    return
-                rows = left
-                load.check_rejects()
+            with load.measuring(Step.WAIT):
+                self._copy_all(load, part, stopping)
         except TableError as error:
             load.stop(error)
+
+    def _copy_all(self, load: TableLoad, part: Part, stopping: Callable[[], bool]) -> None:
+        rows = part.rows
+        while load.error is None and not stopping():
+            left = self._copy_next(load, replace(part, rows=rows), stopping)
+            if left is None:
+                load.reached[part.number] = rows.after
+                return
+            rows = left
+            load.check_rejects()
 
     def _copy_next(self, load: TableLoad, part: Part, stopping: Callable[[], bool]) -> Range | None:
         """Copy one batch, tried again while the fault passes; returns what is left of the part, None at its end."""
@@ -130,7 +153,8 @@ class Worker:
 
     def _copy_batch(self, load: TableLoad, part: Part) -> Range | None:
         began = time.monotonic()
-        batch = self._render(load.plan, part.rows, keyed=not load.straight)
+        with load.measuring(Step.RENDER):
+            batch = self._render(load.plan, part.rows, keyed=not load.straight)
         if batch is None:
             return None
         keyed = batch if batch.keyed else None
@@ -140,7 +164,8 @@ class Worker:
             if keyed is not None or not is_row_fault(error):
                 raise _table_error(load.plan, error) from None
         # A row of the batch does not fit: read it again with the keys that tell which.
-        batch = self._render(load.plan, part.rows, keyed=True, at_most=batch.read)
+        with load.measuring(Step.RENDER):
+            batch = self._render(load.plan, part.rows, keyed=True, at_most=batch.read)
         return self._write(load, part, batch, time.monotonic() - began) if batch else None
 
     def _render(self, plan: TablePlan, rows: Range, *, keyed: bool, at_most: int | None = None) -> Batch | None:
@@ -162,7 +187,7 @@ class Worker:
         plan, state, began = load.plan, self._sides.state, time.monotonic()
         if batch.keyed:
             self._stage.prepare(plan)
-        with transaction(self.connection, durable=False):
+        with ExitStack() as committing, transaction(self.connection, durable=False):
             self._stage.begin()
             stands = state.hold(self.connection, plan.name, part.number)
             if stands != part.rows.after:
@@ -170,8 +195,10 @@ class Worker:
             if load.straight is False:
                 self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             applied, refusals = self._bring(load, batch)
-            self._keep(plan, refusals)
+            with load.measuring(Step.MERGE):
+                self._keep(plan, refusals)
             state.advance(self.connection, plan.name, part.number, batch.last, batch.read - len(refusals))
+            committing.enter_context(load.measuring(Step.COMMIT))
         applied = replace(applied, read=batch.read, rejected=len(refusals), size=len(batch.payload))
         load.add(applied, read_seconds, time.monotonic() - began)
         return replace(part.rows, after=batch.last)
@@ -180,9 +207,11 @@ class Worker:
         if not batch.rows:
             return Applied(), batch.refusals
         if not batch.keyed:
-            copy_straight(self.connection, self._sides.schema, load.plan, batch.payload)
+            with load.measuring(Step.COPY):
+                copy_straight(self.connection, self._sides.schema, load.plan, batch.payload)
             return Applied(inserted=batch.rows), ()
-        landed = self._stage.land(load.plan, batch.payload, load.on_conflict)
+        with load.measuring(Step.MERGE):
+            landed = self._stage.land(load.plan, batch.payload, load.on_conflict)
         return landed.applied, batch.refusals + landed.refusals
 
     def _keep(self, plan: TablePlan, refusals: tuple[Refusal, ...]) -> None:

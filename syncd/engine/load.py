@@ -13,7 +13,7 @@ from syncd.config import ForeignKeys, OnConflict
 from syncd.engine import parts
 from syncd.engine.copying import Part, TableLoad, Worker, too_many
 from syncd.engine.crew import Job, run_crew
-from syncd.engine.progress import Progress
+from syncd.engine.progress import Progress, Step
 from syncd.engine.sides import Sides
 from syncd.engine.timescale import policies
 from syncd.engine.timescale.empty import make_empty
@@ -63,7 +63,8 @@ def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> lis
     known = sides.state.checkpoints(sides.control)
     wanted = [table for table in plan.tables if _is_to_load(table, known)]
     if wanted:
-        origin = _origin(sides, known)
+        with progress.measuring("", Step.SNAPSHOT):
+            origin = _origin(sides, known)
         with policies.paused(sides):
             reports += _load_tables(sides, plan, wanted, origin, progress, stopping)
         _discard(sides, origin)
@@ -110,7 +111,8 @@ def _load_tables(
         source.close()
     if plan.foreign_keys is ForeignKeys.ENFORCE:
         _enforce(sides, [load.plan for load in loads.values() if load.plan.created])
-    workers = [Worker(sides, origin.path, private=origin.name is not None) for _ in range(sides.config.sync.workers)]
+    private = origin.name is not None
+    workers = [Worker(sides, origin.path, progress, private=private) for _ in range(sides.config.sync.workers)]
     ending = threading.Event()
 
     def copy(worker: Worker, part: Part) -> None:
@@ -123,7 +125,7 @@ def _load_tables(
 
     def finish(worker: Worker, table: str) -> None:
         if not (stopping() or ending.is_set()):
-            with translated(), guard(worker.connection):
+            with translated(), guard(worker.connection), loads[table].measuring(Step.WAIT):
                 _finish_table(sides, worker.connection, loads[table])
 
     try:
@@ -184,10 +186,11 @@ def _finish_table(sides: Sides, connection: Connection, load: TableLoad) -> None
     complete = load.error is None
     if complete:
         _confirm_places(load, known)
-        _index(sides, connection, load)
+        with load.measuring(Step.INDEX):
+            _index(sides, connection, load)
         _judge(sides, connection, load)
     phase = Phase.STOPPED if load.error else Phase.CATCHUP
-    with transaction(connection):
+    with load.measuring(Step.COMMIT), transaction(connection):
         sides.state.confirm_epoch(connection)
         rows = sum(part.rows_applied for part in known.values())
         own = replace(own, phase=phase, rows_applied=rows, error=str(load.error or ""))
@@ -279,5 +282,6 @@ def _end(sides: Sides, plan: Plan, progress: Progress) -> None:
             reported = sides.state.reported(sides.control, _NO_FOREIGN_KEY, table.name)
             keys = [key for key in table.foreign_keys if f"{table.name}.{key.name}" not in reported]
             progress.note(f"{table.name}: foreign keys")
-            failed = ddl.create_foreign_keys(sides.control, sides.schema, table, keys)
+            with progress.measuring(table.name, Step.INDEX):
+                failed = ddl.create_foreign_keys(sides.control, sides.schema, table, keys)
             _report(sides, sides.control, table, failed, _NO_FOREIGN_KEY)
