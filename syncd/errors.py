@@ -23,7 +23,8 @@ SyncdError
     │   ├── SourceReplacedError
     │   └── SnapshotError         a private copy is gone, damaged, or too old to compare with
     ├── TargetError
-    └── RefusedError              a right that somebody must grant
+    │   └── WrongTargetError      the configuration leads to no target: its database, its certificate
+    └── RefusedError              a password, a role or a right that somebody must give
 """
 
 from collections.abc import Mapping
@@ -155,10 +156,16 @@ class SnapshotError(SourceError):
 
 
 class TargetError(StopError):
-    """PostgreSQL refuses us: wrong password, no such database, a standby."""
+    """PostgreSQL cannot be the target as it is: it is a standby, or the embedded one does not start."""
+
+
+class WrongTargetError(TargetError):
+    """No such database, or a certificate that does not prove the server: no other try mends what is configured."""
+
+    exit_code = 78
 
 
 class RefusedError(StopError):
-    """The operating system or PostgreSQL denies a right that syncd needs."""
+    """The operating system or PostgreSQL denies a right that syncd needs, or does not let its role in."""
 
     exit_code = 77

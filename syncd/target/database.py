@@ -30,6 +30,7 @@ from syncd.errors import (
     SyncdError,
     TargetError,
     TargetUnavailableError,
+    WrongTargetError,
 )
 from syncd.target.stall import guard
 
@@ -40,15 +41,24 @@ IntegrityError = psycopg.errors.IntegrityError
 """A PostgresError: the rows do not obey a constraint."""
 
 CONNECT_SECONDS = 10
+_USUAL_PORT = "5432"
 _STEP = 0.1
 _PASSING = re.compile(r"08...|57P0[1-5]|53...|40001|40P01|55P03|25P0[34]|XX...")
 """SQLSTATEs of faults that pass: connection, shutdown and start, resources, deadlock, lock timeout, time-outs."""
 _ROW = re.compile(r"22...|23...|21000")
 """SQLSTATEs that speak of a row's data."""
+# libpq tells no SQLSTATE of a connection that was not made. What it says when a server goes away in the middle ("SSL
+# SYSCALL error: EOF detected", "SSL connection has been closed unexpectedly") is in neither: it passes.
 _REFUSED_AT_THE_DOOR = re.compile(
-    r"password|authentication|no pg_hba.conf entry|role .* does not exist|database .* does not exist"
-    r"|certificate|SSL|permission denied for database|not permitted to log in",
+    r"authentication failed|no password supplied|pg_hba\.conf|role .* does not exist|valid client certificate"
+    r"|permission denied for database|not permitted to log in"
 )
+_WRONG_DOOR = re.compile(
+    r"database .* does not exist|SSL was required|certificate verify failed|root certificate|server certificate"
+    r"|certificate file|private key file|host name must be specified"
+)
+_CHECK_USER = "Check user and password of the target, and the server's pg_hba.conf"
+_CHECK_PLACE = "Check host, port, database, sslmode and sslrootcert of the target"
 
 
 @dataclass(frozen=True)
@@ -62,13 +72,16 @@ class Target:
 
     @property
     def shown(self) -> str:
-        """Host and database, for people; never a secret."""
-        known = {**_environment(), **conninfo_to_dict(self.dsn)}
-        return f"{known.get('host', 'local socket')}/{known.get('dbname', known.get('user', ''))}"
+        """Host, port and database, for people; never a secret. The usual port of a socket is left out."""
+        given = {name: str(value) for name, value in conninfo_to_dict(self.dsn).items()}
+        known = {"host": "local socket", "port": _USUAL_PORT, **_environment(), **given}
+        host, port = known["host"], known["port"]
+        is_plain = port == _USUAL_PORT and host.startswith(("/", "local socket"))
+        return f"{host if is_plain else f'{host}:{port}'}/{known.get('dbname', known.get('user', ''))}"
 
 
 def _environment() -> dict[str, str]:
-    names = {"PGHOST": "host", "PGDATABASE": "dbname", "PGUSER": "user"}
+    names = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGUSER": "user"}
     return {key: os.environ[name] for name, key in names.items() if name in os.environ}
 
 
@@ -87,7 +100,7 @@ def parse(dsn: str) -> None:
 def connect(target: Target) -> Connection:
     """Open a connection with every setting pinned that changes what a value means. Autocommit is on.
 
-    Raises TargetUnavailableError where trying again may help, else TargetError or RefusedError.
+    Raises TargetUnavailableError where trying again may help, else RefusedError or TargetError.
     """
     further: dict[str, Any] = {"application_name": "syncd", "connect_timeout": CONNECT_SECONDS}
     if target.password is not None:
@@ -157,20 +170,18 @@ def explain(error: psycopg.Error, where: str = "") -> SyncdError:
     """What a failure of PostgreSQL means for the user."""
     said = str(error).strip() or type(error).__name__
     state = error.sqlstate
-    if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        if _REFUSED_AT_THE_DOOR.search(said):
-            return TargetError(said, where=where, advice="Check user, password and database of the target")
-        return TargetUnavailableError(said, where=where, advice="Trying again")
     if state is None:
-        return StopError(said, where=where)
+        return _explain_connection(error, said, where)
     if _PASSING.fullmatch(state):
         return TargetUnavailableError(said, where=where, advice="Trying again")
     if state == "25006":
         return TargetError(said, where=where, advice="The target is read-only: connect to the primary server")
     if state == "42501":
         return RefusedError(said, where=where, advice="Grant the role of the target what the message names")
-    if state[:2] in ("28", "3D"):
-        return TargetError(said, where=where, advice="Check user, password and database of the target")
+    if state[:2] == "28":
+        return RefusedError(said, where=where, advice=_CHECK_USER)
+    if state[:2] == "3D":
+        return WrongTargetError(said, where=where, advice=_CHECK_PLACE)
     if state[:2] == "TS":
         return SchemaError(said, where=where, advice="TimescaleDB refuses: change what it names, or the configuration")
     if state[:2] == "42":
@@ -180,6 +191,17 @@ def explain(error: psycopg.Error, where: str = "") -> SyncdError:
             advice="The target's tables changed: run syncd load, or undo the change",
         )
     return StopError(f"{said} (SQLSTATE {state})", where=where)
+
+
+def _explain_connection(error: psycopg.Error, said: str, where: str) -> SyncdError:
+    """What a failure without SQLSTATE means: the connection was not made, or is gone."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return StopError(said, where=where)
+    if _REFUSED_AT_THE_DOOR.search(said):
+        return RefusedError(said, where=where, advice=_CHECK_USER)
+    if _WRONG_DOOR.search(said):
+        return WrongTargetError(said, where=where, advice=_CHECK_PLACE)
+    return TargetUnavailableError(said, where=where, advice="Trying again")
 
 
 def notices(connection: Connection, seconds: float) -> bool:

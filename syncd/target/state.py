@@ -56,7 +56,13 @@ class State:
         """Create the schema `syncd` where it is missing."""
         with translated("schema syncd"):
             if not self.is_current(connection):
+                # IF NOT EXISTS asks for the right to create schemas even where this one is there already.
+                if not self._has_schema(connection):
+                    connection.execute("CREATE SCHEMA IF NOT EXISTS syncd")
                 connection.execute(statement("schema"))
+
+    def _has_schema(self, connection: Connection) -> bool:
+        return bool(connection.execute("SELECT to_regnamespace('syncd') IS NOT NULL").fetchall()[0][0])
 
     def is_current(self, connection: Connection) -> bool:
         """Whether the schema `syncd` has all that this release keeps there."""
@@ -196,6 +202,12 @@ class State:
             "INSERT INTO syncd.event (source_name, level, event, table_name, detail) VALUES (%s, %s, %s, %s, %s)",
             [self.source_name, level, event, table, detail],
         )
+
+    def may_record(self, connection: Connection) -> bool:
+        """Whether our role may write a row of `syncd.event`: one that may only read can compare both sides, too."""
+        with translated():
+            query = "SELECT has_table_privilege('syncd.event', 'INSERT')"
+            return bool(connection.execute(query).fetchall()[0][0])
 
     def reported(self, connection: Connection, event: str, table: str) -> frozenset[str]:
         """What the events of that name tell of in a table: their details up to the first colon."""

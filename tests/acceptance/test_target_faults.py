@@ -10,6 +10,8 @@ from tests.plugins.proxy import OpenProxy
 from tests.plugins.scene import MakeScene, Scene
 
 TEMPORARY = 75
+REFUSED = 77
+MISCONFIGURED = 78
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(
     scene = make_scene(password_dsn)
     for command in ("load", "sync", "run"):
         ended = run_syncd(command, "-c", scene.config, env={"PGPASSWORD": "wrong horse"}, timeout=15)
-        assert ended.returncode == 1
+        assert ended.returncode == REFUSED
         assert "password authentication failed" in ended.stderr
         assert "wrong horse" not in ended.stdout + ended.stderr
 
@@ -123,8 +125,18 @@ def test_a_database_that_is_not_there_is_told_at_once(
 ) -> None:
     scene = make_scene(make_conninfo(database, dbname="nowhere"))
     ended = run_syncd(command, "-c", scene.config, timeout=15)
-    assert ended.returncode == 1
+    assert ended.returncode == MISCONFIGURED
     assert 'database "nowhere" does not exist' in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["load", "run"])
+def test_a_role_that_is_not_there_is_told_at_once(
+    command: str, database: str, make_scene: MakeScene, run_syncd: RunSyncd
+) -> None:
+    scene = make_scene(make_conninfo(database, user="nobody_at_all"))
+    ended = run_syncd(command, "-c", scene.config, timeout=15)
+    assert ended.returncode == REFUSED
+    assert 'role "nobody_at_all" does not exist' in ended.stderr
 
 
 def test_a_server_that_is_not_there_is_a_temporary_failure(
@@ -165,7 +177,7 @@ def test_a_role_without_rights_is_told_what_it_lacks(
     own_server.execute("CREATE ROLE modest LOGIN")
     scene = make_scene(make_conninfo(own_server.dsn(), user="modest"))
     ended = run_syncd("load", "-c", scene.config, timeout=15)
-    assert ended.returncode == 77
+    assert ended.returncode == REFUSED
     assert "permission denied" in ended.stderr
 
 

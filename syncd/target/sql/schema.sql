@@ -1,5 +1,3 @@
-CREATE SCHEMA IF NOT EXISTS syncd;
-
 CREATE TABLE IF NOT EXISTS syncd.source (
     name text PRIMARY KEY,
     device numeric NOT NULL,
