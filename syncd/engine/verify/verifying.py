@@ -202,11 +202,13 @@ def _orphans(connection: Connection, schema: str) -> dict[str, list[Difference]]
 
 
 def _tell(sides: Sides, report: VerifyReport) -> None:
-    """Log the result, and keep it in `syncd.event` for those who ask for the status."""
+    """Log the result, and keep it in `syncd.event` for those who ask for the status, unless our role may only read."""
     level = "WARNING" if report.found else "INFO"
     seconds = round(report.seconds, 3)
     said = f"verified by {report.mode}: {report.found} differences"
     event(level, VERIFIED, said, mode=report.mode, differences=report.found, seconds=seconds)
+    if not sides.state.may_record(sides.control):
+        return
     told = json.dumps(
         {
             "mode": report.mode,
