@@ -12,7 +12,7 @@ from syncd.quoting import identifier
 from syncd.source import duplicates, ranges
 from syncd.source.database import LONGEST_ROW, LONGEST_VALUE, query
 from syncd.source.guard import any_suspect, guarded, refusal, verdict
-from syncd.source.joining import joined
+from syncd.source.joining import joined, written
 from syncd.source.relation import Relation
 
 _NEWLINE = "char(10)"
@@ -43,8 +43,8 @@ class Renderer:
         careful_key = joined(by_name[name].careful_field for name in plan.key)
         careful = joined(c.how.careful_field for c in columns)
         self._source_key = self._relation.source_key
-        self._plain = joined(c.how.field for c in columns)
-        self._keyed = joined((self._plain, f"quote({self._source_key})", f"quote({key})"))
+        self._plain = written(c.how for c in columns)
+        self._keyed = written((c.how for c in columns), f"quote({self._source_key})", f"quote({key})")
         self._careful = joined((careful, f"quote({self._source_key})", f"quote({careful_key})"))
         self._suspect = any_suspect(columns, self._relation.broken, utf16=self._utf16)
         self._verdict = verdict(columns, self._relation.broken, utf16=self._utf16)

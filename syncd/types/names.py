@@ -33,7 +33,7 @@ class Rendering:
     """How one SQLite expression is rendered for one type; all members are SQLite expressions.
 
     `may_hold_text` asks for the check for an embedded NUL, at which `quote()` and GLOB stop reading; `suspect` finds
-    it by itself where `sees_nul` is true.
+    it by itself where `sees_nul` is true. `text` is what `field` quotes, where that is text or NULL for sure.
     """
 
     field: str
@@ -42,6 +42,7 @@ class Rendering:
     careful_suspect: str
     may_hold_text: bool
     sees_nul: bool = False
+    text: str = ""
 
 
 @cache

@@ -48,9 +48,11 @@ def key_rendering(e: str, affinity: str, target: TargetType) -> Rendering:
     if one_form is None:
         return how
     careful = rendering(f"({one_form})", affinity, target)
+    # The shortcut takes a date in its normal form alone.
+    other = "" if target.base == "date" else f" OR {one_form} IS NOT {e}"
     return replace(
         how,
-        suspect=f"({how.suspect} OR {one_form} IS NOT {e})",
+        suspect=f"({how.suspect}{other})",
         careful_field=careful.careful_field,
         careful_suspect=careful.careful_suspect,
     )

@@ -5,6 +5,8 @@ shortcut or PostgreSQL's lenient input would change. A batch without a suspect i
 `careful_field` and `careful_suspect` decide row by row; what is suspect there is rejected.
 """
 
+from dataclasses import replace
+
 from syncd.model import Affinity
 from syncd.types.moments import from_number
 from syncd.types.names import Rendering, TargetType
@@ -40,6 +42,8 @@ def _other(e: str, affinity: Affinity, _: TargetType) -> Rendering:
 
 def _as_text(e: str, affinity: Affinity, suspect: str) -> Rendering:
     """A field that is the value's text; `quote()` loses the sign of a negative zero."""
+    if affinity == "TEXT":
+        return replace(_quoted(e, suspect, may_hold_text=True), text=e)
     if affinity != "BLOB":
         return _quoted(e, suspect, may_hold_text=True)
     zero = _negative_zero(e)
@@ -139,7 +143,8 @@ def _floating(e: str, affinity: Affinity, *, integers: int, digits: int) -> Rend
     zero = _negative_zero(e) if affinity == "BLOB" else "0"
     field = f"CASE WHEN {infinite} THEN iif({e}>0,'Infinity','-Infinity') WHEN {zero} THEN '-0.0' ELSE quote({e}) END"
     any_zero = f"({suspect} OR {zero})" if affinity == "BLOB" else suspect
-    return Rendering(f"quote({e})", any_zero, field, f"({suspect} AND NOT {infinite})", text)
+    fast = f"quote({e})" if text else _plain(e)
+    return Rendering(fast, any_zero, field, f"({suspect} AND NOT {infinite})", text)
 
 
 def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
@@ -154,7 +159,7 @@ def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
     if text or scale > _SCALE_BY_DIVISION:
         return _quoted(e, exact, may_hold_text=text)
     suspect = f"({_not_a_decimal(e, scale)} OR {_is_text_or_blob(e)})"
-    return Rendering(f"quote({e})", suspect, f"quote({e})", exact, may_hold_text=False)
+    return Rendering(_plain(e), suspect, f"quote({e})", exact, may_hold_text=False)
 
 
 def _shortest(e: str) -> str:
