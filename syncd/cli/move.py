@@ -10,11 +10,16 @@ from syncd.cli.session import Session, with_session
 from syncd.cli.stop import StopSignal
 from syncd.console.checked import check_page
 from syncd.console.moved import dry_run_page, load_page, pass_page
+from syncd.console.profiled import with_profile
+from syncd.engine.bound import judge
 from syncd.engine.catchup import Catchup
 from syncd.engine.check import NoGoError, confirm_go
 from syncd.engine.dryrun import dry_run, dry_run_of_source
 from syncd.engine.load import load
+from syncd.engine.looking import looking_on
 from syncd.engine.persistence import persistently
+from syncd.engine.profiling import LoadProfile, Profile
+from syncd.engine.progress import Progress
 from syncd.engine.sides import Ownership, Sides
 from syncd.engine.verify import Asked
 from syncd.errors import RefusedError, RetryError, TargetError, UsageError
@@ -36,13 +41,23 @@ force_option = click.option("--force", is_flag=True, help="Load also where the c
 @click.option(
     "--dry-run", "only_dry", is_flag=True, help="Try every row on both sides, keep nothing, estimate the time."
 )
+@click.option(
+    "--profile", "profiling", is_flag=True, help="Tell where the time went, what bounds the load, what helps."
+)
 @click.option("--resume", is_flag=True, help="Go on where the last load stood. A load always does.")
 @click.option("--validate-only", is_flag=True, help="Load nothing; compare what is there by a random sample.")
 @force_option
 @accept_new_source_option
 @with_session
 def load_command(
-    session: Session, *, only_dry: bool, resume: bool, validate_only: bool, force: bool, accept_new_source: bool
+    session: Session,
+    *,
+    only_dry: bool,
+    profiling: bool,
+    resume: bool,
+    validate_only: bool,
+    force: bool,
+    accept_new_source: bool,
 ) -> int:
     """Copy every table that is not loaded yet.
 
@@ -54,11 +69,17 @@ def load_command(
     del resume  # accepted for its own sake: there is no other kind of load
     if only_dry and validate_only:
         raise UsageError("--dry-run and --validate-only exclude each other")
+    if profiling and (only_dry or validate_only):
+        raise UsageError("--profile is for a load: it goes with neither --dry-run nor --validate-only")
     if only_dry:
         return _dry_run(session)
     return persistently(
         lambda: session.sides(Ownership.BORROW, accept_new_source=accept_new_source),
-        lambda sides: compare(session, sides, Asked("sample")) if validate_only else _load(session, sides, force=force),
+        lambda sides: (
+            compare(session, sides, Asked("sample"))
+            if validate_only
+            else _load(session, sides, force=force, profiling=profiling)
+        ),
     )
 
 
@@ -84,13 +105,13 @@ def _sides_to_try(session: Session, opened: ExitStack) -> Sides | None:
         return None
 
 
-def _load(session: Session, sides: Sides, *, force: bool) -> int:
+def _load(session: Session, sides: Sides, *, force: bool, profiling: bool) -> int:
     if not force:
         _confirm_go(session, sides)
     stop = StopSignal()
     try:
         with stop.listening(), session.console.progress("loading", stop) as progress:
-            report = load(sides, progress, stop)
+            report, profile = _measured(sides, progress, stop) if profiling else (load(sides, progress, stop), None)
     except RetryError:
         # The target was away when the signal came, and no longer waited for.
         if not stop():
@@ -98,11 +119,18 @@ def _load(session: Session, sides: Sides, *, force: bool) -> int:
         session.console.say(LOAD_STOPPED)
         return stop.exit_code
     before = _stopped_before(sides, report)
-    session.console.show(load_page(report, before))
+    page = load_page(report, before)
+    session.console.show(with_profile(page, profile, judge(profile)) if profile else page)
     if stop():
         session.console.say(LOAD_STOPPED)
         return stop.exit_code
     return EXIT_STOPPED_TABLE if report.stopped or before else 0
+
+
+def _measured(sides: Sides, progress: Progress, stop: StopSignal) -> tuple[PassReport, LoadProfile]:
+    profile = Profile(progress, sides.config.sync.workers)
+    with looking_on(profile, sides.connect):
+        return load(sides, profile, stop), profile.report()
 
 
 def _confirm_go(session: Session, sides: Sides) -> None:

@@ -22,11 +22,8 @@ class Step(StrEnum):
     INDEX = "index"
     """Keys, indexes and constraints after the rows, foreign keys after all tables."""
     COMMIT = "commit"
-    CHECK = "check"
     SNAPSHOT = "snapshot"
     """Taking the private copy of the source."""
-    PREPARE = "prepare"
-    """What comes before the workers: planning, choosing types, creating tables."""
 
 
 class Progress(Protocol):
@@ -46,8 +43,9 @@ class Progress(Protocol):
         """Surrounds a step of the table's load, and may hold others; without a table a step of the whole load."""
         return nullcontext()
 
-    def connected(self, process: int) -> None:
+    def connected(self, process: int) -> None:  # noqa: ARG002
         """A worker writes by this process of the server from now on."""
+        return
 
     def retried(self, error: RetryError) -> None:
         """A batch failed for a reason that passes, and is tried again."""

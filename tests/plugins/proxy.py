@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Proxy:
         self._target = target
         self._flowing = threading.Event()
         self._flowing.set()
+        self._delay = 0.0
         self._was_cut = threading.Event()
         self._lock = threading.Lock()
         self._bytes_left: int | None = None
@@ -97,6 +99,10 @@ class Proxy:
     def stall(self) -> None:
         """Forward nothing, in either direction and on new connections too, and close nothing."""
         self._flowing.clear()
+
+    def slow_down(self, seconds: float) -> None:
+        """From now on let each piece of the clients wait so long."""
+        self._delay = seconds
 
     def resume(self) -> None:
         """Forward again, beginning with what was held back."""
@@ -145,6 +151,7 @@ class Proxy:
         with suppress(OSError):
             while data := link.client.recv(_PIECE):
                 self._wait_for_flow(link)
+                time.sleep(self._delay)
                 allowed, cut = self._judge(link, data)
                 link.server.sendall(allowed)
                 if cut:
