@@ -4,6 +4,7 @@ import click
 
 from syncd.cli.options import Command, tables_option
 from syncd.cli.session import Session, with_session
+from syncd.cli.stop import StopSignal
 from syncd.console import Page
 from syncd.console.found import status_page
 from syncd.console.verified import verify_page
@@ -29,11 +30,13 @@ def status(session: Session, *, watch: bool) -> int:
         def read() -> Page:
             return status_page(read_status(session.config, target))
 
-        if watch:
-            session.console.watch(read)
-        else:
+        if not watch:
             session.console.show(read())
-    return 0
+            return 0
+        stop = StopSignal()
+        with stop.listening():
+            session.console.watch(read, stop)
+    return stop.exit_code
 
 
 @click.command("verify", cls=Command)

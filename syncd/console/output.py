@@ -21,6 +21,7 @@ from syncd.log import Format, event, redact
 
 WATCH_SECONDS = 1.0
 WATCH_SECONDS_ELSEWHERE = 10.0
+_STEP_SECONDS = 0.1
 
 
 class Console:
@@ -102,31 +103,38 @@ class Console:
         with Live(console=self._err, auto_refresh=False) as live:
             yield live
 
-    def watch(self, read: Callable[[], Page]) -> None:
+    def watch(self, read: Callable[[], Page], ended: Callable[[], bool]) -> None:
         """Show a page again and again until the user ends it; a target that is away for a moment is waited for."""
         if self._json or not self._out.is_interactive:
-            self._watch_plainly(read)
+            self._watch_plainly(read, ended)
             return
         with Live(console=self._out, auto_refresh=False) as live:
             blocks: list[RenderableType] = []
-            while True:
+            while not ended():
                 try:
                     blocks = [_renderable(block) for block in _spaced(read().blocks)]
                     trouble = Text("Ctrl-C ends the watch", style="dim")
                 except RetryError as error:
                     trouble = Text(redact(many_lines(str(error))), style="red")
                 live.update(Group(*blocks, trouble), refresh=True)
-                time.sleep(WATCH_SECONDS)
+                _pause(WATCH_SECONDS, ended)
 
-    def _watch_plainly(self, read: Callable[[], Page]) -> None:
-        while True:
+    def _watch_plainly(self, read: Callable[[], Page], ended: Callable[[], bool]) -> None:
+        while not ended():
             try:
                 page = read()
             except RetryError as error:
                 self.complain(error)
             else:
                 self._write(json.dumps(page.document) + "\n" if self._json else "\n".join([*_plain_page(page), "", ""]))
-            time.sleep(WATCH_SECONDS_ELSEWHERE)
+            _pause(WATCH_SECONDS_ELSEWHERE, ended)
+
+
+def _pause(seconds: float, ended: Callable[[], bool]) -> None:
+    """Wait; a sleep is not cut short by a signal (PEP 475)."""
+    until = time.monotonic() + seconds
+    while not ended() and time.monotonic() < until:
+        time.sleep(_STEP_SECONDS)
 
 
 class _Above:

@@ -33,7 +33,7 @@ def test_nothing_is_lost_or_doubled_by_ten_deaths(
     kills = 0
     while kills < KILLS // 2 and not scene.is_loaded:
         kills += killed_at_random(start_syncd("load", "-c", scene.config), scene, dice)
-    assert run_syncd("load", "-c", scene.config).returncode == 0
+    assert run_syncd("load", "-c", scene.config, timeout=180).returncode == 0
     while kills < KILLS:
         kills += killed_at_random(start_syncd("run", "-c", scene.config), scene, dice)
     trading.stop()

@@ -235,7 +235,7 @@ def test_the_password_comes_from_wherever_it_is_kept(
     visible = run_syncd("status", "--source", shop, *flags, "--pg-password", PASSWORD)
     assert visible.returncode == 0 and "can see --pg-password" in visible.stderr
     wrong = run_syncd(*target, env={"PGPASSWORD": "wrong-and-secret"})
-    assert wrong.returncode == 1
+    assert wrong.returncode == 77
     for ended in (visible, wrong):
         assert PASSWORD not in ended.stderr and "wrong-and-secret" not in ended.stderr
 

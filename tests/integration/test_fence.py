@@ -66,7 +66,7 @@ def test_a_writer_that_retries_for_ever_goes_on_after_the_fence(source: Path) ->
     assert busy.stdout is not None
     try:
         assert busy.stdout.readline()
-        with closing(Fence(source)) as fence, closing(Database(source)) as reader:
+        with closing(Fence(source)) as fence, closing(Database(source, busy_seconds=60)) as reader:
             fence.take()
             fence.prove()
             while busy.stdout.readline() != "busy\n":

@@ -13,7 +13,7 @@ import pytest
 from loguru import logger
 
 from syncd import log
-from syncd.console import Column, Console, Page, Paragraph, Table
+from syncd.console import Column, Console, Page, Paragraph, Table, output
 from syncd.console.found import (
     reject_groups_page,
     reject_page,
@@ -204,9 +204,9 @@ def test_the_log_of_a_terminal_appears_above_the_bars(watched: MakeConsole) -> N
 def test_a_watch_goes_on_when_the_target_is_away_for_a_moment(
     piped: MakeConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(output, "WATCH_SECONDS_ELSEWHERE", 0)
     with pytest.raises(KeyboardInterrupt):
-        piped().watch(_answering("first", TargetUnavailableError("it is away"), "third", KeyboardInterrupt()))
+        piped().watch(_answering("first", TargetUnavailableError("it is away"), "third", KeyboardInterrupt()), never)
     assert "first\n\nthird\n\n" in written(sys.stdout)
     assert "it is away" in written(sys.stderr)
 
@@ -214,11 +214,15 @@ def test_a_watch_goes_on_when_the_target_is_away_for_a_moment(
 def test_a_watch_redraws_a_terminal_and_leaves_its_cursor_visible(
     watched: MakeConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(output, "WATCH_SECONDS", 0)
     with pytest.raises(KeyboardInterrupt):
-        watched().watch(_answering("first", TargetUnavailableError("it is away"), KeyboardInterrupt()))
+        watched().watch(_answering("first", TargetUnavailableError("it is away"), KeyboardInterrupt()), never)
     shown = written(sys.stdout)
     assert "it is away" in shown and shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+def never() -> bool:
+    return False
 
 
 def _answering(*answers: str | BaseException) -> Callable[[], Page]:

@@ -51,7 +51,7 @@ class Limited(H11Protocol):
             return
         super().connection_made(transport)
         self._open.add(self)
-        if len(self._open) > CONNECTIONS:
+        if len(self.open_now()) > CONNECTIONS:
             self._make_room()
         self._timer = self.loop.call_later(_INSPECT_SECONDS, self._inspect)
 
@@ -68,7 +68,7 @@ class Limited(H11Protocol):
     @classmethod
     def open_now(cls) -> frozenset["Limited"]:
         """The connections that are served."""
-        return frozenset(cls._open)
+        return frozenset(connection for connection in cls._open if not connection.transport.is_closing())
 
     @classmethod
     def forget_rates(cls) -> None:
@@ -93,7 +93,7 @@ class Limited(H11Protocol):
 
     def _make_room(self) -> None:
         """Drop whoever is silent the longest, else this one."""
-        silent = [other for other in self._open if other._path is None]
+        silent = [other for other in self.open_now() if other._path is None]
         min(silent, key=lambda other: other._began, default=self).transport.abort()
 
     def _inspect(self) -> None:
