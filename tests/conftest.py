@@ -8,5 +8,8 @@ pytest_plugins = [
     "tests.plugins.cli",
     "tests.plugins.scene",
     "tests.plugins.cutting",
+    "tests.plugins.disk",
     "tests.plugins.browser",
+    "tests.plugins.exactness",
+    "tests.plugins.runbook",
 ]

@@ -195,7 +195,7 @@ def standby(own_server: OwnServer) -> Iterator[OwnServer]:
     """A read-only standby of `own_server`, caught up with what that held when the fixture was made."""
     if not (own_server.bin / "pg_basebackup").exists():
         pytest.skip(f"no pg_basebackup in {own_server.bin}: a standby cannot be tested")
-    with _folder() as folder:
+    with own_folder() as folder:
         copy = OwnServer(folder)
         copy.run(
             "pg_basebackup",
@@ -238,7 +238,7 @@ def wait_until_caught_up(primary: Server, standby: Server, seconds: float = 30) 
 
 @contextmanager
 def running_server() -> Iterator[OwnServer]:
-    with _folder() as folder:
+    with own_folder() as folder:
         own = OwnServer(folder)
         try:
             own.initialise()
@@ -249,7 +249,8 @@ def running_server() -> Iterator[OwnServer]:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def own_folder() -> Iterator[Path]:
+    """A temporary folder that belongs to the account of the servers."""
     # A short path: a socket's address holds 107 bytes, and pytest's own temporary folders are long.
     folder = Path(tempfile.mkdtemp(prefix="syncd-pg-", dir="/tmp"))
     try:
