@@ -238,6 +238,9 @@ def test_base_backup_and_replica_have_what_was_synced(
             there = Site(replica, site.folder).sql(block(9, "sql", 3), "quant")
             assert there[0].startswith("t|") and str(scene.source) in there[1]
             assert any(line.startswith("exchange_rate_history|catchup") for line in there)
+            assert code_at_the_door(replica.dsn("quant")) == 1
+            both = f"host=127.0.0.1,127.0.0.1 port={replica.port},{primary.port} target_session_attrs=read-write"
+            assert code_at_the_door(f"{both} user=quant_apply dbname=quant") == 0
             site.sql(block(9, "sql", 5))
             assert daemon.terminate() == 0
 
