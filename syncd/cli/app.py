@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import apsw
 import click
 import psycopg
+from click.exceptions import NoArgsIsHelpError
 
 from syncd import log
 from syncd.cli.options import Group, Options
@@ -24,36 +25,64 @@ EXIT_INTERRUPTED = 130
 def syncd() -> None:
     """Move a live SQLite application to PostgreSQL without losing a row.
 
-    The application goes on writing meanwhile; the SQLite file is only ever read.
+    The application goes on writing meanwhile; the SQLite file is only ever read. Without --target, rows go into a
+    PostgreSQL that syncd brings along. `syncd COMMAND --help` tells more of a command, with an example.
 
     \b
-    Try it:       syncd demo
-    Copy all:     syncd load --source app.db --target postgresql://me@db/app
-    Keep up:      syncd run --source app.db --target postgresql://me@db/app
-    Look:         syncd status
+    Example: syncd demo
+             syncd check --source app.db --target postgresql://me@db/app
+             syncd run --source app.db --target postgresql://me@db/app
     """
 
 
 syncd.add_later(
+    "Before the move",
     {
+        "demo": "syncd.cli.demo:demo",
         "init": "syncd.cli.init:init_command",
         "check": "syncd.cli.prepare:check_command",
         "plan": "syncd.cli.prepare:plan_command",
+    },
+)
+syncd.add_later(
+    "Load",
+    {
         "load": "syncd.cli.move:load_command",
+        "timescale": "syncd.cli.timescale:timescale",
+    },
+)
+syncd.add_later(
+    "Keep current",
+    {
+        "run": "syncd.cli.move:run",
         "sync": "syncd.cli.move:sync",
         "sweep": "syncd.cli.sweep:sweep_command",
-        "run": "syncd.cli.move:run",
-        "timescale": "syncd.cli.timescale:timescale",
-        "cutover": "syncd.cli.cutover:cutover_command",
-        "report": "syncd.cli.report:report_command",
-        "status": "syncd.cli.inspect:status",
+    },
+)
+syncd.add_later(
+    "Prove",
+    {
         "verify": "syncd.cli.inspect:verify_command",
         "rejects": "syncd.cli.rejects:rejects",
+    },
+)
+syncd.add_later(
+    "Cut over",
+    {
+        "cutover": "syncd.cli.cutover:cutover_command",
+        "report": "syncd.cli.report:report_command",
+    },
+)
+syncd.add_later(
+    "Operate",
+    {
+        "status": "syncd.cli.inspect:status",
         "pause": "syncd.cli.control:pause_command",
         "resume": "syncd.cli.control:resume_command",
         "throttle": "syncd.cli.control:throttle_command",
-        "demo": "syncd.cli.demo:demo",
-    }
+        "completion": "syncd.cli.reference:completion",
+        "man": "syncd.cli.reference:man",
+    },
 )
 
 
@@ -72,6 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
+    except NoArgsIsHelpError as error:
+        # It is our own text, and names an option that takes a password.
+        error.show(sys.stderr)
+        return error.exit_code
     except click.ClickException as error:
         return _explain_usage(error)
     except Exception as error:

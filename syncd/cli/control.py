@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 
 import click
 
+from syncd.cli.completing import complete_table
 from syncd.cli.options import Command
 from syncd.cli.session import Session, with_session
 from syncd.console import Page, Paragraph
@@ -16,7 +17,7 @@ from syncd.target import control
 from syncd.target.database import Connection, connect
 from syncd.target.state import State
 
-_table_argument = click.argument("table", required=False, metavar="[TABLE]")
+_table_argument = click.argument("table", required=False, metavar="[TABLE]", shell_complete=complete_table)
 
 
 @click.command("pause", cls=Command)
@@ -39,6 +40,8 @@ def pause_command(session: Session, *, table: str | None) -> int:
 def resume_command(session: Session, *, table: str | None) -> int:
     """Take a pause back: one table's, or every one.
 
+    The daemon goes on with what waited.
+
     \b
     Example: syncd resume -c app.ini
     """
@@ -55,7 +58,8 @@ def throttle_command(session: Session, *, rate: str, table: str | None) -> int:
     Rows go in batches as before, and batches wait until the rows before them have had their time.
 
     \b
-    Example: syncd throttle 1000 ohlcv_data -c app.ini
+    Example: syncd throttle 1000 orders -c app.ini
+             syncd throttle off -c app.ini
     """
     if rate != "off" and not (rate.isascii() and rate.isdecimal() and int(rate) > 0):
         raise UsageError("ROWS is a whole number of rows a second, at least 1, or off")

@@ -70,10 +70,12 @@ def cutover_command(  # noqa: PLR0913 - each is an option
 ) -> int:
     """Keep writers out, prove that both sides are equal, and let PostgreSQL take over; or go back.
 
-    Until the last step nothing is lost by aborting: Ctrl-C, --abort, or a crash lets writers in again.
+    Ask with --check, try with --rehearse, do it with --yes. Until the last step nothing is lost by aborting: Ctrl-C,
+    --abort, or a crash lets writers in again.
 
     \b
     Example: syncd cutover --check -c app.ini
+             syncd cutover --rehearse -c app.ini
              syncd cutover --yes -c app.ini
     """
     if [only_check, rehearse, yes, abort, release].count(True) != 1:

@@ -9,6 +9,8 @@ from syncd.cli.options import Command
 def demo() -> int:
     """Watch a market of its own trade on SQLite while PostgreSQL keeps up.
 
+    It brings its own database on both sides, takes less than a minute, and leaves nothing behind.
+
     \b
     Example: syncd demo
     """

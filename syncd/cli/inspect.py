@@ -62,8 +62,12 @@ def status(session: Session, *, watch: bool) -> int:
 def verify_command(session: Session, *, mode: str, repair: bool, no_sync: bool, paranoid: bool, rows: int) -> int:
     """Compare the two sides; exits 3 when they differ.
 
+    Every row, both ways, byte by byte in PostgreSQL's own types. A pass and a sweep come first, so that only what is
+    really different shows. --repair mends it.
+
     \b
-    Example: syncd verify -c app.ini --repair
+    Example: syncd verify -c app.ini
+             syncd verify -c app.ini --tables orders --repair
     """
     asked = Asked(mode, sync=not no_sync, rows=rows, paranoid=paranoid, repair=repair)
     asked.check()

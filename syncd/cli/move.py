@@ -61,10 +61,13 @@ def load_command(
 ) -> int:
     """Copy every table that is not loaded yet.
 
-    Parents come before children; a load that was interrupted goes on where it stood.
+    Missing tables are created. The quick check comes first, and a NO-GO ends it. What the application writes meanwhile
+    is brought by `syncd run` or `syncd sync`. A load that was interrupted goes on where it stood.
 
     \b
-    Example: syncd load --source app.db --target postgresql://me@db/app
+    Example: syncd load --source app.db --dry-run
+             syncd load --source app.db --target postgresql://me@db/app
+             syncd load --tables orders,customers --profile -c app.ini
     """
     del resume  # accepted for its own sake: there is no other kind of load
     if only_dry and validate_only:
@@ -160,7 +163,8 @@ def _stopped_before(sides: Sides, report: PassReport) -> tuple[TableReport, ...]
 def sync(session: Session, *, accept_new_source: bool) -> int:
     """Bring over once what is new since the last pass, then exit.
 
-    Beside a running daemon it borrows the work for a moment.
+    For a timer instead of the daemon. Deletes, and updates that no mark shows, are left to `syncd sweep`. Beside a
+    running daemon it borrows the work for a moment.
 
     \b
     Example: syncd sync -c app.ini
@@ -195,10 +199,12 @@ def _sync(session: Session, sides: Sides) -> int:
 def run(session: Session, *, force: bool, accept_new_source: bool) -> int:
     """Load what is not loaded yet, then keep the target current until stopped.
 
-    SIGHUP reads the configuration again, SIGTERM and Ctrl-C stop after the batch in work.
+    This is the daemon for the weeks of the move. SIGHUP reads the configuration again, SIGTERM and Ctrl-C stop after
+    the batch in work.
 
     \b
-    Example: syncd run -c app.ini
+    Example: syncd run --source app.db --target postgresql://me@db/app
+             syncd run -c app.ini
     """
     if session.lacks_target:
         session.check_source()

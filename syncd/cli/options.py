@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from syncd.console import Console
 from syncd.log import Format, hide
@@ -58,13 +59,17 @@ def _option(*names: str, **attributes: Any) -> click.Option:
     return click.Option(names, callback=_remember, expose_value=False, **attributes)
 
 
+def _targets(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    return [CompletionItem(word) for word in ("embedded", "postgresql://") if word.startswith(incomplete)]
+
+
 def global_options() -> list[click.Parameter]:
     """The options that stand before and after every command."""
     return [
         _option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
                 help="The configuration; none is needed. Also: SYNCD_CONFIG."),
-        _option("--source", metavar="PATH", help="The SQLite file. Also: SYNCD_SOURCE."),
-        _option("--target", metavar="DSN|embedded",
+        _option("--source", type=click.Path(), metavar="PATH", help="The SQLite file. Also: SYNCD_SOURCE."),
+        _option("--target", metavar="DSN|embedded", shell_complete=_targets,
                 help="The PostgreSQL database: postgresql://USER@HOST/DATABASE, or the one that comes along. "
                      "Also: SYNCD_TARGET. Default: the PG* variables, else embedded."),
         _option("--pg-host", metavar="HOST", help="Part of the target: its host or socket folder."),
@@ -80,12 +85,20 @@ def global_options() -> list[click.Parameter]:
     ]  # fmt: skip
 
 
+def _tables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    # Imported here: it reads the configuration, whose options are these.
+    from syncd.cli.completing import complete_tables  # noqa: PLC0415
+
+    return complete_tables(context, parameter, incomplete)
+
+
 def tables_option(command: _F) -> _F:
     """Add `--tables a,b`, which stands for the configuration's key of that name."""
     return click.option(
         "--tables",
         metavar="A,B",
         callback=_remember,
+        shell_complete=_tables,
         expose_value=False,
         help="Only these tables, separated by commas.",
     )(command)
@@ -111,12 +124,24 @@ class Group(click.Group):
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self._later: dict[str, str] = {}
+        self._chapters: dict[str, tuple[str, ...]] = {}
         self._own = list(self.params)
         self.params += global_options()
 
-    def add_later(self, places: Mapping[str, str]) -> None:
-        """Add commands by where they are, as MODULE:NAME: importing all of them takes longer than most of them run."""
+    def add_later(self, chapter: str, places: Mapping[str, str]) -> None:
+        """Add commands by where they are, as MODULE:NAME: importing all of them takes longer than most of them run.
+
+        `chapter` tells when one needs them; help shows them under it.
+        """
         self._later |= places
+        self._chapters[chapter] = tuple(places)
+
+    @property
+    def chapters(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of all commands by chapter, in the order in which they were added."""
+        told = {name for names in self._chapters.values() for name in names}
+        others = tuple(name for name in self.list_commands(click.Context(self)) if name not in told)
+        return {**self._chapters, "Commands": others} if others else self._chapters
 
     def all_commands(self) -> Mapping[str, click.Command]:
         """Every command by its name, imported where it was not yet."""
@@ -133,9 +158,10 @@ class Group(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, one.get_short_help_str(limit=200)) for name, one in commands if one])
+        for chapter, names in self.chapters.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(chapter):
+                formatter.write_dl([(name, one.get_short_help_str(limit=200)) for name, one in commands if one])
         _write_options(self, self._own, ctx, formatter)
 
 
@@ -144,7 +170,9 @@ def _write_options(
 ) -> None:
     shared = [parameter for parameter in command.get_params(context) if parameter not in own]
     for title, parameters in (("Options", own), ("Options of every command", shared)):
-        records = [record for parameter in parameters if (record := parameter.get_help_record(context))]
+        # An argument has nothing to say there: the first line names it, and the text tells of it.
+        options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
+        records = [record for option in options if (record := option.get_help_record(context))]
         if records:
             with formatter.section(title):
                 formatter.write_dl(records)

@@ -25,8 +25,11 @@ EXIT_NO_GO = 4
 def check_command(session: Session, *, quick: bool) -> int:
     """Find every problem before the first row moves: GO, or NO-GO with exit code 4. Writes nothing.
 
+    Each finding tells how many rows it concerns, such as which, and what to write into the configuration.
+
     \b
     Example: syncd check --source app.db --target postgresql://me@db/app
+             syncd check --quick -c app.ini
     """
     session.check_source()
     report = _checked(session, quick=quick)
@@ -55,8 +58,11 @@ def _checked(session: Session, *, quick: bool) -> CheckReport:
 def plan_command(session: Session, *, only_sql: bool) -> int:
     """Show what would be done: order, keys, marks, and the type of every column with its reason. Writes nothing.
 
+    A mark is the column by which new rows are found. --sql prints a script for psql instead.
+
     \b
     Example: syncd plan --source app.db --target postgresql://me@db/app
+             syncd plan --sql -c app.ini > schema.sql
     """
     session.check_source()
     found = _previewed(session)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from syncd.cli.completing import complete_table
 from syncd.cli.options import Group
 from syncd.cli.session import Session, with_session
 from syncd.console import Page, Paragraph
@@ -19,7 +20,7 @@ from syncd.model import PassReport
 from syncd.target import reject
 from syncd.target.database import transaction
 
-_table_option = click.option("--table", metavar="TABLE", help="Only this table.")
+_table_option = click.option("--table", metavar="TABLE", shell_complete=complete_table, help="Only this table.")
 
 
 @click.group(cls=Group)
@@ -50,7 +51,7 @@ def list_command(session: Session, *, table: str | None, each: bool) -> int:
 
 
 @rejects.command()
-@click.argument("table")
+@click.argument("table", shell_complete=complete_table)
 @click.argument("key")
 @with_session
 def show(session: Session, *, table: str, key: str) -> int:
@@ -100,7 +101,7 @@ def _pass(session: Session, sides: Sides) -> PassReport:
 
 
 @rejects.command()
-@click.argument("table")
+@click.argument("table", shell_complete=complete_table)
 @click.argument("keys", nargs=-1, metavar="[KEY...]")
 @click.option("--all", "every", is_flag=True, help="All of the table's rejects.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -72,7 +72,7 @@ class Session:
 
     def reloaded(self) -> Config:
         """The configuration as it is now; the log follows it, and tells a terminal as much as it tells a file."""
-        config = _read_config(self.options)
+        config = read_config(self.options)
         _configure_log(self.options, config, self.console, level=config.log.level)
         return config
 
@@ -81,7 +81,7 @@ def begin(options: Options) -> Session:
     """Read the configuration and set up console and log. Raises UsageError, ConfigError and RefusedError."""
     if options.verbose and options.quiet:
         raise UsageError("-v and -q exclude each other")
-    config = _read_config(options)
+    config = read_config(options)
     console = Console(json=options.json, quiet=options.quiet, log_format=config.log.format)
     options.console = console
     is_chosen = "level" in config.log.model_fields_set
@@ -99,7 +99,8 @@ def early_console(options: Options) -> Console:
     return console
 
 
-def _read_config(options: Options) -> Config:
+def read_config(options: Options) -> Config:
+    """The configuration that the command line and the environment name. Raises ConfigError."""
     named = options.config or os.environ.get("SYNCD_CONFIG")
     return configuration.load(Path(named) if named else None, options.overrides, os.environ)
 

@@ -19,6 +19,7 @@ from syncd.engine.sweep import sweep
 def sweep_command(session: Session, *, force: bool) -> int:
     """Carry over deletes, and updates that no mark shows, then exit.
 
+    It compares a new private copy of the source with that of the last sweep. The daemon does it by itself.
     Beside a running daemon it borrows the work for a while.
 
     \b

@@ -23,9 +23,10 @@ EXIT_REFUSED = 1
 @click.option("--benchmark", "timing", is_flag=True, help="Time queries before and after.")
 @with_session
 def timescale(session: Session, *, only_dry: bool, timing: bool) -> int:
-    """Make hypertables, indexes, compression, aggregates and policies, as configured; a second run changes nothing.
+    """Make hypertables, indexes, compression, aggregates and policies, as configured.
 
-    Beside a running daemon it borrows the work for a while.
+    Needs TimescaleDB in the target. A second run changes nothing. Beside a running daemon it borrows the work for
+    a while.
 
     \b
     Example: syncd timescale -c app.ini --dry-run
