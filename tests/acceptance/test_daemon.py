@@ -1,11 +1,8 @@
 """Signals to the daemon and to a load, and what a crash leaves on the disk."""
 
-import os
 import shutil
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -15,6 +12,7 @@ from syncd.engine import spool
 from syncd.errors import StopError
 from syncd.model import Batch
 from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
+from tests.plugins.disk import MakeDisk, fill
 from tests.plugins.patience import wait_until
 from tests.plugins.scene import MakeScene, Scene
 from tests.plugins.source import MakeSource, OpenWriter
@@ -126,19 +124,8 @@ def test_what_a_crash_left_on_the_disk_is_removed(scene: Scene, start_syncd: Sta
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk: a full one cannot be tested")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+def small_disk(make_disk: MakeDisk) -> Path:
+    return make_disk(1024)
 
 
 def test_without_room_for_a_copy_the_live_file_is_loaded(
@@ -175,9 +162,3 @@ def test_a_state_directory_that_cannot_be_made_is_named(scene: Scene, tmp_path: 
     ended = run_syncd("load", "-c", scene.config, env={"SYNCD_STATE_DIR": str(tmp_path / "file" / "state")})
     assert ended.returncode == 77
     assert "the directory for private files cannot be made" in ended.stderr
-
-
-def fill(disk: Path) -> None:
-    with suppress(OSError), (disk / "rubbish").open("wb", buffering=0) as rubbish:
-        while True:
-            rubbish.write(bytes(4096))
