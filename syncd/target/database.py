@@ -260,10 +260,8 @@ def transaction(connection: Connection, *, durable: bool = True) -> Iterator[Non
     `durable = False` lets a crash of the server lose it whole, rows and checkpoint together: the load does it again.
     """
     with translated(), guard(connection):
-        connection.execute("BEGIN")
+        connection.execute("BEGIN" if durable else "BEGIN; SET LOCAL synchronous_commit = off")
         try:
-            if not durable:
-                connection.execute("SET LOCAL synchronous_commit = off")
             yield
             connection.execute("COMMIT")
         except BaseException:
