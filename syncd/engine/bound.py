@@ -175,13 +175,15 @@ def _advice_on_target(profile: LoadProfile) -> Iterator[str]:
 def _advice_on_workers(
     profile: LoadProfile, shares: Mapping[Share, float], bound: Bound, processors: int
 ) -> Iterator[str]:
-    workers = profile.workers
-    idle = _percent(shares[Share.IDLE], profile.crew_seconds)
-    if shares[Share.IDLE] > SOME * profile.crew_seconds:
-        yield f"Workers had nothing to do for {idle} of their time: the last table was one for few of them."
-    elif shares[Share.PROCESSOR] > SOME * profile.crew_seconds or workers >= _MOST_WORKERS:
+    workers, crew = profile.workers, profile.crew_seconds
+    if shares[Share.PROCESSOR] > SOME * crew and bound is not Bound.PROCESSOR:
+        told = _percent(shares[Share.PROCESSOR], crew)
+        yield f"More processors than {processors}: workers were ready to run and had none for {told} of their time."
+    if shares[Share.IDLE] > SOME * crew:
+        yield f"Workers had nothing to do for {_percent(shares[Share.IDLE], crew)} of their time: more would not help."
+    if max(shares[Share.PROCESSOR], shares[Share.IDLE]) > SOME * crew or workers >= _MOST_WORKERS:
         return
-    elif bound is Bound.POSTGRESQL and _is_way_slow(profile) and profile.crew_seconds:
+    if bound is Bound.POSTGRESQL and _is_way_slow(profile):
         yield f"More workers wait at the same time: try [sync] workers = {min(2 * workers, _MOST_WORKERS)}."
     elif bound in (Bound.SOURCE, Bound.POSTGRESQL) and workers < processors:
         yield f"More workers, as there are {processors} processors: [sync] workers = {processors}."

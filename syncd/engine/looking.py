@@ -11,12 +11,12 @@ from syncd.target.database import Connection
 from syncd.target.stall import guard
 from syncd.target.waits import look
 
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.05
 
 
 @contextmanager
 def looking_on(profile: Profile, connect: Callable[[], Connection]) -> Iterator[None]:
-    """Look fifty times a second, on a connection of its own. The load goes on where that fails."""
+    """Look twenty times a second, on a connection of its own. The load goes on where that fails."""
     ended = threading.Event()
     looker = threading.Thread(target=_look, args=(profile, connect, ended), name="profile", daemon=True)
     looker.start()

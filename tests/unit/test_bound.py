@@ -67,6 +67,12 @@ def test_workers_without_work_are_told() -> None:
     assert any("nothing to do for 75 %" in advice for advice in judged.advice)
 
 
+def test_a_lack_of_processors_is_told_beside_another_bound() -> None:
+    judged = judge(loaded({Step.COPY: Spent(10, queued=4)}), processors=2)
+    assert judged.bound is Bound.POSTGRESQL
+    assert any("had none for 40 %" in advice for advice in judged.advice)
+
+
 def test_larger_batches_are_advised_where_each_costs_much_anew() -> None:
     def advised(batches: int, commit: float) -> bool:
         profile = loaded({Step.COPY: Spent(10 - commit), Step.COMMIT: Spent(commit)}, batches=batches)
