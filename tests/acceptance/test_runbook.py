@@ -110,8 +110,7 @@ def test_the_roles_do_the_whole_move_and_the_backup_goes_back(
     reader = ("-c", scene.config, "--pg-user", "quant_read")
     assert run_syncd("load", "-c", scene.config).returncode == 0
     daemon = start_syncd("run", "-c", scene.config)
-    scene.trade("--seconds", "1", rate=50).wait()
-    scene.wait_until_equal()
+    daemon.wait_for("event=started")
     status = run_syncd("status", *reader)
     assert f"127.0.0.1:{site.server.port}/quant" in status.stdout and "running" in status.stdout
     compared = run_syncd("verify", "--no-sync", *reader)
