@@ -102,9 +102,13 @@ def _options(parameters: list[click.Parameter], context: click.Context) -> Itera
 
 def _examples(examples: tuple[str, ...]) -> Iterator[str]:
     if examples:
-        yield from (".PP", "Example:", ".PP", ".RS 4", ".EX")
-        yield from map(_text, examples)
-        yield from (".EE", ".RE")
+        yield from (".PP", "Example:", *_lines(examples))
+
+
+def _lines(examples: tuple[str, ...]) -> Iterator[str]:
+    yield from (".RS 4", ".EX")
+    yield from map(_text, examples)
+    yield from (".EE", ".RE")
 
 
 def _tail(program: Group) -> Iterator[str]:
@@ -119,7 +123,7 @@ def _tail(program: Group) -> Iterator[str]:
     yield ".SH FILES"
     yield from _list(_FILES)
     yield ".SH EXAMPLES"
-    yield from _examples(told(program).examples)
+    yield from _lines(told(program).examples)
     yield from (".SH SEE ALSO", ".BR psql (1),", ".BR sqlite3 (1),", ".BR systemd.service (5)")
 
 
@@ -129,8 +133,9 @@ def _list(entries: dict[str, str]) -> Iterator[str]:
 
 
 def _paragraphs(paragraphs: tuple[str, ...]) -> Iterator[str]:
-    for paragraph in paragraphs:
-        yield from (".PP", _text(paragraph))
+    """The text below a title, which begins a paragraph by itself."""
+    for number, paragraph in enumerate(paragraphs):
+        yield from (".PP", _text(paragraph)) if number else (_text(paragraph),)
 
 
 def _quoted(text: str) -> str:

@@ -100,21 +100,20 @@ def test_the_page_has_every_command_option_and_example(capsys: pytest.CaptureFix
         assert [example for example in told(command).examples if f"\n{example}\n" not in page] == []
 
 
-def test_the_page_is_free_of_what_a_formatter_warns_of() -> None:
-    formatter = next(
-        (
-            [path, *words]
-            for name, *words in (("mandoc", "-Tlint", "-Wwarning"), ("groff", "-man", "-Tutf8", "-ww"))
-            if (path := shutil.which(name))
-        ),
-        None,
-    )
-    if formatter is None:
-        pytest.skip("NOT TESTED: the manual page, as there is neither groff nor mandoc on this machine")
+@pytest.mark.parametrize(
+    "formatter",
+    [("groff", "-man", "-Tutf8", "-ww", "-z"), ("mandoc", "-Tlint", "-Wwarning")],
+    ids=lambda words: words[0],
+)
+def test_the_page_is_free_of_what_a_formatter_warns_of(formatter: tuple[str, ...]) -> None:
+    program = shutil.which(formatter[0])
+    if program is None:
+        pytest.skip(f"NOT TESTED: the manual page by {formatter[0]}, which is not on this machine")
     page = manual(app.syncd, "0.1.0")
-    done = subprocess.run(formatter, input=page, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "syncd" in done.stdout or formatter[0].endswith("mandoc")
+    done = subprocess.run([program, *formatter[1:]], input=page, capture_output=True, text=True, check=False)
+    # The page of a version is the same on each day.
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "missing date" not in line]
+    assert said == []
 
 
 def test_what_roff_would_take_for_its_own_is_printed() -> None:
