@@ -126,7 +126,7 @@ def test_a_planted_fault_is_found(
             settings=settings(
                 database=None,
                 deadline=None,
-                max_examples=100,
+                max_examples=300,
                 stateful_step_count=8,
                 report_multiple_bugs=False,
                 phases=(Phase.generate,),
