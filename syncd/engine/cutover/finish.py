@@ -79,7 +79,9 @@ def before_promotion(sides: Sides) -> tuple[Step, ...]:
     It does no harm if the promotion fails. Returns the steps that wait for it.
     """
     policies.resume(sides)
-    return timescale.shape(sides, Silent()).waiting if timescale.is_configured(sides) else ()
+    waiting = timescale.shape(sides, Silent()).waiting if timescale.is_configured(sides) else ()
+    timescale.refresh(sides)
+    return waiting
 
 
 def with_promotion(sides: Sides, waiting: tuple[Step, ...]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from syncd.config import FenceKind
+from syncd.engine import timescale
 from syncd.engine.catchup import Catchup
 from syncd.engine.cutover import finish, hooks, ready, record
 from syncd.engine.cutover.after import Aftermath, with_checksums
@@ -141,6 +142,8 @@ class _Cutover:
             report = sweep(self._sides, catchup, stopping=self._warden.should_stop)
             if report.refused:
                 raise AbortedError(report.refused[0].error, where=report.refused[0].table)
+            # What is aggregated now need not be aggregated behind the fence.
+            timescale.refresh(self._sides)
             tables = [table.target for table in plan.tables]
             promotion.analyze(self._sides.control, self._sides.schema, tables)
             passes = 1

@@ -21,7 +21,7 @@ from syncd.plan import Plan
 from syncd.target import catalog
 from syncd.target.database import Connection, translated
 from syncd.target.stall import guard
-from syncd.target.timescale import detection, refreshing
+from syncd.target.timescale import detection, refreshing, statements, tables
 from syncd.target.timescale.session import prepared
 
 
@@ -57,6 +57,19 @@ def shape(sides: Sides, progress: Progress, stopping: Callable[[], bool] = lambd
         policies.resume(sides)
         work.run(progress, stopping)
         return work.report()
+
+
+def refresh(sides: Sides) -> None:
+    """Bring every aggregate up to its tables; only what changed since its last refresh is computed."""
+    if not sides.config.aggregates:
+        return
+    with grounded(sides, install=False) as (ground, _):
+        there = tables.aggregates(ground.connection, ground.schema)
+        for name in sides.config.aggregates:
+            if name in there:
+                with guard(ground.connection), translated(name):
+                    whole = statements.refresh(ground.timescale, ground.schema, name, None, None)
+                    refreshing.refresh(ground.connection, whole)
 
 
 def preview(sides: Sides) -> ShapeReport:
