@@ -23,6 +23,8 @@ from syncd.target import catalog as target_catalog
 from syncd.target.compare import Comparison, frozen
 
 ROWS_AT_ONCE = 50_000
+ROWS_OF_HYPERTABLE = 200_000
+"""Its compressed chunks are read whole for each stage."""
 BYTES_AT_ONCE = 64 * 2**20
 _DUPLICATE = "cannot land: a row with a higher rowid has the same key in the target"
 
@@ -101,6 +103,7 @@ class _Worker:
         """Compare a range, one stage after the other."""
         comparison = Comparison(self._connection, self._sides.schema, found.plan)
         read = staged = size = 0
+        most = ROWS_OF_HYPERTABLE if found.plan.hypertable else ROWS_AT_ONCE
         for batch in self._batches(found.plan, rows):
             found.refuse({r.source_key: f"cannot land: {r.message}" for r in batch.refusals})
             if batch.rows:
@@ -108,7 +111,7 @@ class _Worker:
                 found.refuse(filled.refused)
                 staged += filled.rows
             read, size = read + batch.read, size + len(batch.payload)
-            if staged >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
+            if staged >= most or size >= BYTES_AT_ONCE:
                 self._compare_staged(comparison, found, read, staged)
                 read = staged = size = 0
         self._compare_staged(comparison, found, read, staged)
