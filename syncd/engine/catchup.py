@@ -12,14 +12,13 @@ from syncd.engine.again import ReadAgain
 from syncd.engine.growing import NewColumns, add_columns, new_columns
 from syncd.engine.lag import Lag
 from syncd.engine.pace import Pace
-from syncd.engine.reading import Readers, TableReading
+from syncd.engine.reading import NO_BASE, NextBase, Readers, TableReading
 from syncd.engine.sides import Sides, TargetSide
 from syncd.engine.spool import Spool
 from syncd.engine.writing import Rejects, Writer
 from syncd.errors import NotReadyError, SchemaError
 from syncd.model import PassReport, Phase, TableReport, together
 from syncd.plan import Plan
-from syncd.source.render import Renderer
 from syncd.target import reject, touched
 from syncd.target.database import Connection, transaction, translated
 from syncd.target.stage import Stage
@@ -31,7 +30,6 @@ ROUNDS_AT_MOST = 3
 REPLAY_AT_MOST = 1000
 """Rejects of one table that every pass reads again; more of them are read again by scheduled passes alone."""
 NO_KEYS: Mapping[str, ReadAgain] = MappingProxyType({})
-NO_IMAGES: Mapping[str, Renderer] = MappingProxyType({})
 
 Observer = Callable[[apsw.Connection, Plan], None]
 
@@ -129,24 +127,24 @@ class Catchup:
         self,
         *,
         again: Mapping[str, ReadAgain] = NO_KEYS,
-        images: Mapping[str, Renderer] = NO_IMAGES,
+        next_base: NextBase = NO_BASE,
         thorough: bool = True,
         stopping: Callable[[], bool] = lambda: False,
         observe: Observer | None = None,
     ) -> PassReport:
         """Make one pass; returns the tables of which something was applied.
 
-        `again` are keys to read again, by the source's table; the rejects' are added to them. `images` render the
-        snapshot that is to be the next base. A pass that is not `thorough` leaves out what is many and seldom matters:
-        more than 1,000 rejects of a table, more than 200 rows at its date mark. `observe` is called at the end of the
-        reading, with its transaction. Raises RetryError and StopError; a table's own error stops that table.
+        `again` are keys to read again, by the source's table; the rejects' are added to them. `next_base` is
+        the sweep's at work. A pass that is not `thorough` leaves out what is many and seldom matters: more than 1,000
+        rejects of a table, more than 200 rows at its date mark. `observe` is called at the end of the reading, with
+        its transaction. Raises RetryError and StopError; a table's own error stops that table.
         """
         began, moment, is_first = time.monotonic(), self._lag.began(), self._seen is None
         with translated(), guard(self.connection):
             self._recall_once()
             rejects = self._rejects()
             wanted = self._wanted(again, rejects, thorough=thorough)
-            done = self._round(wanted, rejects, images, stopping, thorough=thorough, observe=observe)
+            done = self._round(wanted, rejects, next_base, stopping, thorough=thorough, observe=observe)
             settled = self._settle({} if is_first else rejects, rejects, stopping)
         reports = together((*done.tables, *settled.tables))
         self._has_rejects = bool(rejects) or any(report.applied.rejected for report in reports)
@@ -162,7 +160,7 @@ class Catchup:
         self,
         again: Mapping[str, ReadAgain],
         rejects: Rejects,
-        images: Mapping[str, Renderer],
+        next_base: NextBase,
         stopping: Callable[[], bool],
         *,
         thorough: bool,
@@ -171,7 +169,7 @@ class Catchup:
         """Read once and apply it."""
         began = time.monotonic()
         with closing(Spool(self._sides.state_dir)) as spool:
-            seen, readings = self._read(again, images, spool, thorough=thorough, observe=observe)
+            seen, readings = self._read(again, next_base, spool, thorough=thorough, observe=observe)
             read = time.monotonic()
             reports = self._writer.write(readings, spool, rejects, stopping, self._applied)
         self._seen = None if stopping() else seen
@@ -191,7 +189,7 @@ class Catchup:
         while anew and anew != before and rounds < ROUNDS_AT_MOST and not stopping():
             self._has_rejects = True
             wanted = self._wanted(anew, {}, thorough=False)
-            done = self._round(wanted, self._rejects(), NO_IMAGES, stopping, thorough=False, observe=None)
+            done = self._round(wanted, self._rejects(), NO_BASE, stopping, thorough=False, observe=None)
             reports += done.tables
             read += done.read_seconds
             before, anew = anew, dict(self._writer.contested)
@@ -204,7 +202,7 @@ class Catchup:
     def _read(
         self,
         again: Mapping[str, ReadAgain],
-        images: Mapping[str, Renderer],
+        next_base: NextBase,
         spool: Spool,
         *,
         thorough: bool,
@@ -220,7 +218,7 @@ class Catchup:
                     active = {name: known for name, known in self._active().items() if name not in self._held}
                     grown = new_columns(readers.plan, active)
                     if not grown:
-                        readings = readers.read(active, again, spool, thorough=thorough, images=images)
+                        readings = readers.read(active, again, spool, thorough=thorough, next_base=next_base, seen=seen)
                         if observe:
                             observe(connection, readers.plan)
                         break

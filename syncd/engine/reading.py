@@ -20,6 +20,20 @@ from syncd.target.state import Checkpoint
 MANY_TIES = 200
 """Rows at a date mark from which on only thorough passes read them again: rendering 1,000 takes 9 ms."""
 
+_KEYS_AT_ONCE = 1000
+"""Keys of a table without rowids in one statement: they may be long."""
+
+
+@dataclass(frozen=True)
+class NextBase:
+    """The snapshot that is to be the base: a renderer for each table, and of which version of the source it is."""
+
+    images: Mapping[str, Renderer] = field(default_factory=dict)
+    data_version: int | None = None
+
+
+NO_BASE = NextBase()
+
 
 @dataclass(frozen=True)
 class TableReading:
@@ -70,10 +84,12 @@ def read_table(
     *,
     ties: bool = True,
     image: Renderer | None = None,
+    is_live: bool = False,
 ) -> TableReading:
     """Read a table's rows beyond its mark up to the bound that is fixed first, and the rows of the keys `again`.
 
     `image` renders the snapshot that is to be the base: rows read again that are not the same in it are unsettled.
+    None can be where the source `is_live` still as the snapshot has it.
     """
     plan, connection = renderer.plan, renderer.connection
     until, classes = ranges.bound(connection, plan)
@@ -85,7 +101,7 @@ def read_table(
     ties = ties or until.moment != known.mark.moment
     found = _look_up(connection, plan, again)
     beyond = list(ranges.beyond(plan, known.mark, until, ties=ties))
-    chunks = [(part, ranges.of_keys(plan, part)) for part in _chunks(found.keys)]
+    chunks = [(part, ranges.of_keys(plan, part)) for part in _chunks(found.keys, plan)]
     whole = [ranges.of_keys(plan, found.keys)] if found.keys else []
     asked = (*beyond, *whole) if renderer.may_double((*beyond, *whole)) else ()
     losers = dict(pair for rows in asked for pair in duplicates.among(connection, plan, rows))
@@ -94,7 +110,7 @@ def read_table(
     for part, rows in chunks:
         held = [spool.add(batch) for batch in _rendered(renderer, rows, losers)]
         batches += [replace(one, swept=image is not None) for one in held]
-        if image and not _is_same(held, _rendered(image, rows, losers)):
+        if image and not is_live and not _is_same(held, _rendered(image, rows, losers)):
             unsettled |= _unlike(renderer, image, part)
     refused = tuple(duplicate_key(loser, winner) for loser, winner in losers.items())
     return TableReading(
@@ -136,13 +152,16 @@ def _look_up(connection: apsw.Connection, plan: TablePlan, again: ReadAgain) -> 
     if is_exact(plan):
         vanished |= again.held
     kept: set[str] = set()
+    own = is_own(plan)
     for key, new in now.items():
         olds = again.source_keys[key]
+        if own and not olds:
+            continue
         same = {old for old in olds if canonical(old) == new}
         vanished |= olds - same
         if new is not None and not same:
             kept.add(new)
-    if again.held or (vanished and (again.target_keys or not is_own(plan))):
+    if again.held or (vanished and (again.target_keys or not own)):
         holders = target_keys.having(vanished | again.held)
         kept.update(holders.values())
         now.update(holders)
@@ -175,8 +194,10 @@ def _is_same(held: list[Held], image: Iterator[Batch]) -> bool:
     return there == [(one.digest, one.refusals) for one in held]
 
 
-def _chunks(keys: frozenset[str], size: int = 1000) -> list[list[str]]:
-    ordered = sorted(keys)
+def _chunks(keys: frozenset[str], plan: TablePlan) -> list[list[str]]:
+    """The keys in batches; rowids in their own order, in which SQLite and the target's key find rows side by side."""
+    ordered = sorted(keys, key=int) if plan.by_rowid else sorted(keys)
+    size = plan.batch_rows if plan.by_rowid else _KEYS_AT_ONCE
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
@@ -231,20 +252,30 @@ class Readers:
         spool: Spool,
         *,
         thorough: bool,
-        images: Mapping[str, Renderer],
+        next_base: NextBase,
+        seen: int,
     ) -> tuple[TableReading, ...]:
         """Read every table that has a checkpoint in `known`, parents first; tables without news are left out.
 
-        Rows at a date mark come again in every thorough pass, in the others only where they are few. `images` render
-        the snapshot that is to be the base.
+        Rows at a date mark come again in every thorough pass, in the others only where they are few. `seen` is the
+        source's data version in this transaction: while no other connection has committed, it is the same
+        (https://sqlite.org/pragma.html#pragma_data_version), and so is every row.
         """
         found = []
         for table in self.plan.tables:
             if table.name in known:
                 ties = thorough or table.name not in self._many_ties
                 keys = again.get(table.name, ReadAgain())
-                image = _comparable(images.get(table.name), table)
-                reading = read_table(self.of(table), known[table.name], keys, spool, ties=ties, image=image)
+                image = _comparable(next_base.images.get(table.name), table)
+                reading = read_table(
+                    self.of(table),
+                    known[table.name],
+                    keys,
+                    spool,
+                    ties=ties,
+                    image=image,
+                    is_live=seen == next_base.data_version,
+                )
                 found.append(reading)
                 if ties:
                     self._count_ties(reading)

@@ -15,6 +15,7 @@ from syncd.engine.again import ReadAgain
 from syncd.engine.catchup import Catchup
 from syncd.engine.comparing import compare
 from syncd.engine.pending import Pending
+from syncd.engine.reading import NextBase
 from syncd.engine.sides import Sides
 from syncd.errors import SnapshotError, SourceBusyError
 from syncd.log import event
@@ -82,6 +83,7 @@ class _Sweep:
         self._reports: tuple[TableReport, ...] = ()
         self._read_again = 0
         self._bases: dict[str, Difference] = {}
+        self._data_version: int | None = None
 
     def run(self) -> SweepReport:
         self._note(self._catchup.run(stopping=self._stopping))
@@ -97,6 +99,7 @@ class _Sweep:
             event("WARNING", "no_room_for_snapshot", f"no room for a copy in {sides.state_dir}: reading the live file")
             return None
         with sides.source.transaction():
+            self._data_version = sides.source.data_version
             return snapshot.take(sides.source, sides.state_dir)
 
     def _sweep(self, name: str | None) -> SweepReport:
@@ -108,7 +111,7 @@ class _Sweep:
             plan = sides.plan(connection, there)
         found, refused = self._find(plan, image)
         images = {p.plan.name: Renderer(image.connection, p.plan) for p in found} if name else {}
-        finished = self._apply(found, images)
+        finished = self._apply(found, NextBase(images, self._data_version))
         report = SweepReport(
             self._reports,
             time.monotonic() - self._began,
@@ -204,11 +207,11 @@ class _Sweep:
         self._catchup.warn(plan.name, "sweep_refused", said)
         return said
 
-    def _apply(self, found: list[Pending], images: dict[str, Renderer]) -> bool:
+    def _apply(self, found: list[Pending], next_base: NextBase) -> bool:
         """Read all keys again; false where it was stopped before the end."""
         passes = 0
         for again in self._chunks(found):
-            self._note(self._catchup.run(again=again, images=images, stopping=self._stopping))
+            self._note(self._catchup.run(again=again, next_base=next_base, stopping=self._stopping))
             self._read_again += sum(len(keys.source_keys) + len(keys.target_keys) for keys in again.values())
             passes += 1
             if self._stopping():

@@ -41,11 +41,9 @@ class Database:
         self.path = path
         self.private = private
         self.identity = identify(path)
-        query = "mode=ro&immutable=1" if private else "mode=ro"
         flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_NOMUTEX
         with translated(path):
-            name = f"file:{urllib.parse.quote(str(path))}?{query}"
-            self.connection = apsw.Connection(name, flags=flags, statementcachesize=STATEMENTS_KEPT)
+            self.connection = apsw.Connection(self.uri, flags=flags, statementcachesize=STATEMENTS_KEPT)
             self.connection.set_busy_timeout(int(busy_seconds * 1000))
             self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             self.connection.pragma("query_only", True)
@@ -53,6 +51,11 @@ class Database:
 
     def close(self) -> None:
         self.connection.close()
+
+    @property
+    def uri(self) -> str:
+        """The name under which SQLite opens the file, read-only: https://sqlite.org/uri.html"""
+        return f"file:{urllib.parse.quote(str(self.path))}?{'mode=ro&immutable=1' if self.private else 'mode=ro'}"
 
     @property
     def data_version(self) -> int:

@@ -29,6 +29,11 @@ def is_own(plan: TablePlan) -> bool:
     return own == members and types <= (_INTEGERS if plan.by_rowid else _EXACT)
 
 
+def is_rowid(plan: TablePlan) -> bool:
+    """Whether the target's key is the source's rowid, in a type that holds every rowid: one tells the other."""
+    return plan.by_rowid and is_own(plan) and all(column.type.base == "bigint" for column in plan.key_columns)
+
+
 def is_exact(plan: TablePlan) -> bool:
     """Whether each target key has one way to be written, the source's and PostgreSQL's alike."""
     return {column.type.base for column in plan.key_columns} <= _EXACT
@@ -36,6 +41,8 @@ def is_exact(plan: TablePlan) -> bool:
 
 def canonical(target_key: str) -> str:
     """The target key with each of its fields in quotes: rendering leaves them out in one way and not in the other."""
+    if target_key and "'" not in target_key and "," not in target_key:
+        return f"'{target_key}'"
     return ",".join("'" + field.replace("'", "''") + "'" for field in _fields(target_key))
 
 
@@ -57,6 +64,9 @@ class TargetKeys:
         given = " AND ".join(f"{c.value} IS NOT NULL" for c in members)
         fits = f"{verdict(members, (), utf16=plan.source.utf16)} IS NULL AND {given}"
         self._written = written
+        if is_rowid(plan):
+            self._key = f"''''||{self._relation.source_key}||''''"
+            return
         self._key = f"iif({fits},{written if plan.source.utf16 else f'CAST({written} AS BLOB)'},NULL)"
 
     def of(self, source_keys: Iterable[str]) -> Mapping[str, str | None]:

@@ -191,12 +191,15 @@ def _line(plan: TablePlan, relation: Relation, unknown: frozenset[str]) -> str:
     return joined(
         (
             relation.source_key,
-            *(_UNKNOWN if e in unknown else _exact(value, stored.get(e), plan.source.utf16) for e, value in values),
+            *(
+                _UNKNOWN if e in unknown else exact(value, stored.get(e), utf16=plan.source.utf16)
+                for e, value in values
+            ),
         )
     )
 
 
-def _exact(e: str, affinity: Affinity | None, utf16: bool) -> str:
+def exact(e: str, affinity: Affinity | None, *, utf16: bool = False) -> str:
     """An expression that writes a value as no other value is written, and without a NUL.
 
     `quote()` stops at a NUL, loses the sign of a negative zero, which stored columns with an affinity for numbers do
