@@ -47,20 +47,18 @@ def block(
     `syncd_counted`.
     """
     # Assigning is what INSERT does with a value; the column at which it fails is the one that cannot hold its own.
-    variables = [
-        (sql.Identifier(f"v{n}"), sql.Identifier(schema, plan.target, column.name))
-        for n, column in enumerate(plan.columns)
-    ]
+    # A variable of a domain that is NOT NULL must have its value from the beginning.
     assignments = [
-        sql.SQL("tried := {}; {} := {};").format(sql.Literal(column.name), variable, cast)
-        for column, (variable, _), cast in zip(plan.columns, variables, casts(plan), strict=True)
+        sql.SQL("tried := {}; DECLARE v {}%TYPE := {}; BEGIN END;").format(
+            sql.Literal(column.name), sql.Identifier(schema, plan.target, column.name), cast
+        )
+        for column, cast in zip(plan.columns, casts(plan), strict=True)
     ]
     return sql.SQL(_BLOCK).format(
         text=text,
         upsert=upsert,
         is_new=is_new,
         key=key,
-        variables=sql.SQL(" ").join(sql.SQL("{} {}%TYPE;").format(*each) for each in variables),
         assignments=sql.SQL("\n                    ").join(assignments),
         table=sql.Literal(sql.Identifier(schema, plan.target).as_string()),
     )
@@ -71,7 +69,6 @@ _BLOCK = """
 DECLARE
     r record; new boolean; inserted bigint := 0; updated bigint := 0;
     said text; more text; state text; col text; bound text; tried text;
-    {variables}
 BEGIN
     FOR r IN SELECT * FROM {text} ORDER BY ctid LOOP
         BEGIN
