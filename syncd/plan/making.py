@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from syncd.config import Config
-from syncd.errors import ConfigError, SchemaError
+from syncd.errors import ConfigError, MappingError, SchemaError
 from syncd.model import Catalog, Skipped, Table
 from syncd.plan import columns, mapping, marks
 from syncd.plan.blueprint import ROWID_KEY, Plan, RowCheck, TablePlan, TargetTable
@@ -124,6 +124,10 @@ def _plan_table(
             f"the target has no table {name}", where=table.name, advice="Create it, or set create_tables = yes"
         )
     values = mapping.carried(table, settings, config.target.names)
+    if any(value.name == ROWID_KEY for value in values):
+        # The number of a table without a key has this name, and goes at promotion.
+        what = f"syncd keeps a number of its own under the name {ROWID_KEY}, which a column of the source has"
+        raise MappingError(what, where=table.name, lines={"column.rowid_of_the_source": ROWID_KEY})
     where = mapping.enclosed(settings.where.text) if settings.where else "1"
     if existing:
         found = columns.matched_columns(table, existing, values, settings, find)

@@ -65,7 +65,7 @@ def find(connection: apsw.Connection, plan: TablePlan, *, sample: bool = False) 
 def _found(connection: apsw.Connection, plan: TablePlan, *, sample: bool) -> Faults:
     relation = Relation(plan)
     causes = tuple(_causes(plan, relation))
-    scopes, complete = _scopes(connection, plan) if sample else ([plan.where], True)
+    scopes, complete = sampled(connection, plan) if sample else ([plan.where], True)
     rows, refused, counts = 0, 0, [0] * len(causes)
     for scope in scopes:
         read, bad, of_scope = _count(connection, relation, causes, scope)
@@ -98,8 +98,8 @@ def _refused(value: str, column: ColumnPlan) -> str:
     return f"{refused} OR (typeof({value})='text' AND {is_invalid(value)})"
 
 
-def _scopes(connection: apsw.Connection, plan: TablePlan) -> tuple[list[str], bool]:
-    """The conditions of a sample, no row in two of them; whether they are the whole table."""
+def sampled(connection: apsw.Connection, plan: TablePlan) -> tuple[list[str], bool]:
+    """The conditions of a sample, the first and the last 2,000 rows, no row in two; whether they are all the rows."""
     of = identifier(plan.source.name)
     if not plan.by_rowid:
         key = ",".join(plan.source_key)

@@ -4,6 +4,16 @@ from syncd.types import limits
 from syncd.types.moments import MOMENTS
 from syncd.types.names import Rendering, TargetType, canonical
 from syncd.types.normal import key_rendering, normal
-from syncd.types.rendering import rendering
+from syncd.types.rendering import is_left_to_postgresql, rendering
 
-__all__ = ["MOMENTS", "Rendering", "TargetType", "canonical", "key_rendering", "limits", "normal", "rendering"]
+__all__ = [
+    "MOMENTS",
+    "Rendering",
+    "TargetType",
+    "canonical",
+    "is_left_to_postgresql",
+    "key_rendering",
+    "limits",
+    "normal",
+    "rendering",
+]

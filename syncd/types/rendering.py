@@ -26,6 +26,11 @@ def rendering(expression: str, affinity: Affinity, target: TargetType) -> Render
     return _RENDERERS.get(target.base, _other)(expression, affinity, target)
 
 
+def is_left_to_postgresql(target: TargetType) -> bool:
+    """Whether PostgreSQL alone can tell which texts are values of the type."""
+    return target.origin in ("", "iso") and target.base not in _RENDERERS
+
+
 def _quoted(expression: str, suspect: str, *, may_hold_text: bool = False) -> Rendering:
     field = f"quote({expression})"
     return Rendering(field, suspect, field, suspect, may_hold_text)

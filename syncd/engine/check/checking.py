@@ -1,28 +1,36 @@
 """The check of both sides together."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from syncd.config import Config
-from syncd.engine.check import rows, source, target, types
+from syncd.engine.check import rows, source, standing, target, tried, types
 from syncd.engine.check.findings import CheckReport, Finding
 from syncd.engine.check.mapping import settled_plan
+from syncd.engine.check.rows import Looked
 from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides, TargetSide
 from syncd.errors import SyncdError
-from syncd.plan import Plan
+from syncd.plan import Plan, TablePlan
 from syncd.source.database import Database, SourceConnection
+from syncd.target import rules
+from syncd.target.rules import Rules
 
 
 def check(sides: Sides, progress: Progress, *, quick: bool = False) -> CheckReport:
     """Look at both sides and at every row; of `quick` at the catalogues, the foreign keys and a sample of the rows."""
     began = time.monotonic()
     there = sides.look_at_target()
+    asked = rules.read(sides.control, sides.schema)
     with sides.source.transaction() as connection:
-        plan, findings, read = _of_source(connection, sides.source, there, sides.config, progress, quick=quick)
+        plan, findings, looked = _of_source(connection, sides.source, there, sides.config, progress, quick=quick)
+        findings += standing.of_labels(connection, plan, asked)
         size = int(connection.pragma("page_count")) * int(connection.pragma("page_size"))
+    findings += _of_rows(looked, {one.table.name: _tried(sides, one.table, asked, quick=quick) for one in looked})
+    findings += standing.of_names(sides.control, sides.schema, plan)
+    findings += standing.of_triggers(plan, asked)
     findings += target.of_target(sides.control, sides.schema, plan, size)
-    return _report(plan, findings, read, began, quick=quick)
+    return _report(plan, findings, looked, began, quick=quick)
 
 
 def check_source_alone(
@@ -32,9 +40,9 @@ def check_source_alone(
     began = time.monotonic()
     there = TargetSide({}, {})
     with database.transaction() as connection:
-        plan, findings, read = _of_source(connection, database, there, config, progress, quick=quick)
+        plan, findings, looked = _of_source(connection, database, there, config, progress, quick=quick)
     unreachable = [target.unreachable(error)] if error else []
-    return _report(plan, [*unreachable, *findings], read, began, quick=quick)
+    return _report(plan, [*unreachable, *findings, *_of_rows(looked, {})], looked, began, quick=quick)
 
 
 def _of_source(
@@ -45,24 +53,38 @@ def _of_source(
     progress: Progress,
     *,
     quick: bool,
-) -> tuple[Plan, list[Finding], int]:
+) -> tuple[Plan, list[Finding], list[Looked]]:
     plan, findings = settled_plan(connection, there, config, str(database.path))
     found = [*findings, *source.of_file(connection, database.path)]
-    read = 0
+    looked = []
     for table in plan.tables:
         progress.note(f"{table.name}: looking at its rows")
-        count, of_rows = rows.of_table(connection, plan, table, quick=quick)
-        read += count
+        looked.append(of_rows := rows.of_table(connection, plan, table, quick=quick))
         if table.created and not quick:
-            refusing = frozenset(finding.column for finding in of_rows if finding.count)
+            refusing = frozenset(finding.column for finding in of_rows.findings if finding.count)
             found += types.of_columns(connection, config, table, refusing)
-        found += [*of_rows, *source.of_table(connection, config, table)]
-    return plan, [*found, *source.not_carried(plan, config)], read
+        found += source.of_table(connection, config, table)
+    return plan, [*found, *source.not_carried(plan, config)], looked
 
 
-def _report(plan: Plan, findings: list[Finding], read: int, began: float, *, quick: bool) -> CheckReport:
+def _tried(sides: Sides, table: TablePlan, asked: Mapping[str, Rules], *, quick: bool) -> list[Finding]:
+    """What only PostgreSQL can tell of the rows. Ask after the source's transaction, which must not wait for it."""
+    of_table = asked.get(table.target, Rules())
+    return [] if table.created else tried.of_table(sides, table, of_table, quick=quick)
+
+
+def _of_rows(looked: Iterable[Looked], refused: Mapping[str, list[Finding]]) -> Iterator[Finding]:
+    """What was found in the rows of each table; `refused` is what PostgreSQL alone told, by table."""
+    for one in looked:
+        further = refused.get(one.table.name, [])
+        yield from rows.over_the_ratio(one, sum(finding.count or 0 for finding in further))
+        yield from (*one.findings, *further)
+
+
+def _report(plan: Plan, findings: list[Finding], looked: Iterable[Looked], began: float, *, quick: bool) -> CheckReport:
     by_gravity = sorted(findings, key=lambda finding: finding.gravity)
     tables = len(plan.tables) + len(plan.refused)
+    read = sum(one.rows for one in looked)
     return CheckReport(tuple(by_gravity), tables, read, not quick, time.monotonic() - began)
 
 
