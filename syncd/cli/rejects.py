@@ -19,6 +19,7 @@ from syncd.errors import SyncdError, UsageError
 from syncd.model import PassReport
 from syncd.target import reject
 from syncd.target.database import transaction
+from syncd.wording import noun
 
 _table_option = click.option("--table", metavar="TABLE", shell_complete=complete_table, help="Only this table.")
 
@@ -85,7 +86,7 @@ def replay(session: Session, *, table: str | None) -> int:
         report = _pass(session, sides)
         after = _count(sides, name)
     page = pass_page(report)
-    told = Paragraph("{} rejects before, {} now", (before, after), "yellow" if after else "green")
+    told = Paragraph("{} {} before, {} now", (before, noun(before, "reject"), after), "yellow" if after else "green")
     document = {**page.document, "rejects_before": before, "rejects_after": after}
     session.console.show(Page(document, (*page.blocks, told)))
     return 1 if report.stopped else 0
@@ -125,7 +126,8 @@ def discard(session: Session, *, table: str, keys: tuple[str, ...], every: bool,
             with transaction(sides.control):
                 discarded = reject.discard(sides.control, sides.state.source_name, name, wanted)
                 sides.state.record(sides.control, "WARNING", "rejects_discarded", name, str(discarded))
-    session.console.show(Page({"discarded": discarded}, (Paragraph("{} rejects discarded", (discarded,)),)))
+    told = Paragraph("{} {} discarded", (discarded, noun(discarded, "reject")))
+    session.console.show(Page({"discarded": discarded}, (told,)))
     return 0
 
 
@@ -141,7 +143,7 @@ def _source_keys(table: str, there: Sequence[str], typed: Sequence[str]) -> list
 def _is_confirmed(table: str, count: int) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("to discard without being asked, add --yes")
-    return click.confirm(f"Give up {count:,} rows of {table} for good?", err=True)
+    return click.confirm(f"Give up {count:,} {noun(count, 'row')} of {table} for good?", err=True)
 
 
 @contextmanager

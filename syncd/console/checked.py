@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from syncd.console.page import Page, Paragraph, Table
 from syncd.engine.check import CheckReport, Finding, Gravity
 from syncd.engine.check.checking import suggested
+from syncd.wording import counted, noun
 
 _TITLES = {
     Gravity.BLOCKER: ("ERRORS ({}): settle these before loading", "bold red"),
@@ -52,13 +53,16 @@ def _blocks(report: CheckReport) -> Iterator[Table | Paragraph]:
         yield Paragraph("what to write into the configuration, where nothing better is known:", (), "bold")
         yield Paragraph("\n".join(["{}"] * len(lines)), lines)
     looked = "every row of them" if report.complete else "a sample of their rows"
-    yield Paragraph("{} tables, {} ({}) in {} s", (report.tables, looked, report.rows, report.seconds), "dim")
+    tables = noun(report.tables, "table")
+    yield Paragraph(
+        f"{{}} {tables}, {{}} ({{}}) in {{}} s", (report.tables, looked, report.rows, report.seconds), "dim"
+    )
     yield Paragraph("GO", (), "bold green") if report.is_go else Paragraph("NO-GO", (), "bold red")
 
 
 def _told(finding: Finding) -> str:
     place = ".".join(part for part in (finding.table, finding.column) if part)
-    count = f"{finding.count} {'row' if finding.count == 1 else 'rows'}: " if finding.count is not None else ""
+    count = f"{counted(finding.count, 'row')}: " if finding.count is not None else ""
     lines = [f"{place}: {count}{finding.what}" if place else f"{count}{finding.what}"]
     if finding.examples:
         lines.append(f"  for example {', '.join(finding.examples)}")

@@ -7,6 +7,7 @@ from syncd.console.page import many_lines, one_line
 from syncd.engine.check import Finding, Gravity
 from syncd.engine.drafting import Draft, Hypertable, TableDraft
 from syncd.plan.keys import why_key
+from syncd.wording import counted
 
 _WIDTH = 118
 _GRAVITIES = {Gravity.BLOCKER: "must be settled", Gravity.WARNING: "warning", Gravity.NOTE: "note"}
@@ -74,7 +75,9 @@ def _section(table: TableDraft) -> Iterator[str]:
     else:
         yield from _comment(f"[table:{name}] cannot be written: a name that begins or ends with a blank, or has a line")
         yield from _comment("break. The table is carried as the defaults say.")
-    yield from _comment(f"{table.rows} rows" if table.counted else f"about {table.rows} rows, by the rowids")
+    yield from _comment(
+        f"{counted(table.rows, 'row')}" if table.counted else f"about {counted(table.rows, 'row')}, by the rowids"
+    )
     yield from _comment(f"key: {', '.join(plan.key)} ({why_key(plan)})")
     yield from _comment(f"mark: {plan.mark} ({plan.mark.why})")
     if is_writable(name) and is_writable(plan.mark.moment or str(plan.mark)):
@@ -92,7 +95,7 @@ def _section(table: TableDraft) -> Iterator[str]:
 
 
 def _told(finding: Finding) -> Iterator[str]:
-    count = f"{finding.count} {'row' if finding.count == 1 else 'rows'}: " if finding.count is not None else ""
+    count = f"{counted(finding.count, 'row')}: " if finding.count is not None else ""
     place = f"{finding.column}: " if finding.column else ""
     yield from _comment(f"{_GRAVITIES[finding.gravity]}: {place}{count}{finding.what}")
     if finding.examples:

@@ -13,6 +13,7 @@ from syncd.console.shaped import shape_blocks, shape_document
 from syncd.engine.status import StatusReport
 from syncd.model import LastVerify, Phase, Reject, Stage, TableStatus
 from syncd.target.control import Control
+from syncd.wording import counted
 
 EXAMPLES = 3
 ON_A_TERMINAL = 50
@@ -54,7 +55,7 @@ def status_page(report: StatusReport) -> Page:
 def _last_verify(last: LastVerify | None) -> tuple[Paragraph, ...]:
     if last is None:
         return ()
-    told = (last.mode, f"{last.differences} differences" if last.differences else "no difference")
+    told = (last.mode, counted(last.differences, "difference") if last.differences else "no difference")
     return (Paragraph("verify  {}: {}, {}", (*told, _moment(last.at)), "bold red" if last.differences else ""),)
 
 

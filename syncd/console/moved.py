@@ -7,6 +7,7 @@ from syncd.console.page import Cell, Column, Page, Paragraph, Table, duration
 from syncd.engine.dryrun import DryRunReport, DryRunTable
 from syncd.engine.trying import Cause
 from syncd.model import Applied, PassReport, TableReport
+from syncd.wording import noun
 
 
 def load_page(report: PassReport, stopped_before: Iterable[TableReport] = ()) -> Page:
@@ -159,7 +160,7 @@ def _rejected(report: PassReport) -> tuple[Paragraph, ...]:
     count = report.applied.rejected
     if not count:
         return ()
-    return (Paragraph("{} rows rejected and kept: syncd rejects list", (count,), "yellow"),)
+    return (Paragraph("{} {} rejected and kept: syncd rejects list", (count, noun(count, "row")), "yellow"),)
 
 
 def _failures(stopped: Iterable[TableReport]) -> tuple[Paragraph, ...]:

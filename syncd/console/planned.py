@@ -8,6 +8,7 @@ from syncd.errors import MappingError, SchemaError
 from syncd.plan import ColumnPlan, TablePlan
 from syncd.plan.keys import why_key
 from syncd.quoting import identifier
+from syncd.wording import noun
 
 _TITLES = (Column("column"), Column("type"), Column("null"), Column("from"), Column("why"))
 
@@ -45,7 +46,9 @@ def _blocks(preview: Preview) -> Iterator[Table | Paragraph]:
     if preview.plan.skipped:
         yield Paragraph("not carried at all:", (), "bold")
         yield from (Paragraph("{}: {}", (s.name, s.reason)) for s in preview.plan.skipped)
-    yield Paragraph("{} tables in this order, {} refused", (len(preview.plan.tables), len(preview.plan.refused)), "dim")
+    tables = len(preview.plan.tables)
+    told = (tables, noun(tables, "table"), len(preview.plan.refused))
+    yield Paragraph("{} {} in this order, {} refused", told, "dim")
 
 
 def _place(preview: Preview, table: TablePlan) -> tuple[str, str, str]:

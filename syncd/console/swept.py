@@ -5,6 +5,7 @@ from dataclasses import replace
 from syncd.console.moved import pass_page
 from syncd.console.page import Page, Paragraph
 from syncd.engine.sweep import SweepReport
+from syncd.wording import noun
 
 
 def sweep_page(report: SweepReport) -> Page:
@@ -19,5 +20,7 @@ def sweep_page(report: SweepReport) -> Page:
         "refused": refused,
         "finished": report.finished,
     }
-    note = Paragraph("{} rows read again in {} s", (report.read_again, round(report.seconds, 2)))
+    note = Paragraph(
+        "{} {} read again in {} s", (report.read_again, noun(report.read_again, "row"), round(report.seconds, 2))
+    )
     return replace(page, document=document, blocks=(*page.blocks, *told), notes=(note,))

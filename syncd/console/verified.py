@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from syncd.console.page import Cell, Column, Page, Paragraph, Table
 from syncd.model import Difference, TableVerdict, Unlike, VerifyReport
+from syncd.wording import noun
 
 ON_A_TERMINAL = 50
 
@@ -69,10 +70,14 @@ def _shown(value: str | None) -> str:
 
 
 def _end(report: VerifyReport) -> tuple[Paragraph, ...]:
-    repaired = (Paragraph("{} rows repaired", (report.repaired,), "yellow"),) if report.repaired else ()
+    repaired = (
+        (Paragraph("{} {} repaired", (report.repaired, noun(report.repaired, "row")), "yellow"),)
+        if report.repaired
+        else ()
+    )
     if report.found:
-        told = "{} differences, verified by {} in {} s"
-        return (*repaired, Paragraph(told, (report.found, report.mode, report.seconds), "bold red"))
+        told = (report.found, noun(report.found, "difference"), report.mode, report.seconds)
+        return (*repaired, Paragraph("{} {}, verified by {} in {} s", told, "bold red"))
     return (*repaired, Paragraph("no difference, verified by {} in {} s", (report.mode, report.seconds), "green"))
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from syncd.model import LastVerify, Mark, Phase
 from syncd.target.control import Control
 from syncd.target.observe import Happening, RejectGroup
+from syncd.wording import counted
 
 LATE_SECONDS = 60.0
 """A lag from which on the copy is no longer current."""
@@ -151,10 +152,10 @@ class Report:
             return f"paused by {self.control.who}, lag {self.lag:.1f} s"
         stopped = [table.name for table in self.tables if table.phase is Phase.STOPPED]
         also = f"; stopped: {', '.join(stopped)}" if stopped else ""
-        also += f"; {self.rejected} rejects" if self.rejected else ""
+        also += f"; {counted(self.rejected, 'reject')}" if self.rejected else ""
         if self.stage is Stage.LOAD:
             done = sum(table.rows_applied for table in self.tables)
-            return f"loading: {done} rows, {self.rate:.0f} rows/s{also}"
+            return f"loading: {counted(done, 'row')}, {self.rate:.0f} rows/s{also}"
         step = "in step with the source" if self.lag == 0 else f"catching up: lag {self.lag:.1f} s"
         return f"{step}, {self.rate:.0f} rows/s{also}"
 
@@ -175,7 +176,7 @@ def _checks(report: Report) -> tuple[Check, ...]:
         Check(
             "Every table is loaded",
             bool(report.tables) and not loading,
-            f"still loading: {', '.join(loading)}" if loading else f"{len(report.tables)} tables",
+            f"still loading: {', '.join(loading)}" if loading else counted(len(report.tables), "table"),
         ),
         Check("No table stands still", not (stopped or paused or held), _still(stopped, paused, all_held=held)),
         Check("The copy is current", report.lag < LATE_SECONDS, f"the lag is {report.lag:.1f} s"),
@@ -202,7 +203,7 @@ def _still(stopped: list[str], paused: list[str], *, all_held: bool) -> str:
 def _verified(verify: LastVerify | None) -> str:
     if verify is None:
         return "not verified yet: syncd verify"
-    found = f"{verify.differences} differences" if verify.differences else "no difference"
+    found = counted(verify.differences, "difference") if verify.differences else "no difference"
     return f"{found}, by {verify.mode}, {verify.at}"
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from syncd.engine.report import Report
 from syncd.model import Phase
 from syncd.target.observe import Happening
+from syncd.wording import counted
 
 Level = Literal["info", "success", "warning", "failure"]
 _TOLD_EVENTS: dict[str, tuple[Level, str]] = {
@@ -112,7 +113,9 @@ class Alarms:
         elif report.rejected >= max(self._thresholds.rejects, 2 * self._rejects_told):
             self._rejects_told = report.rejected
             causes = "; ".join(f"{g.table}.{g.column or '*'}: {g.reason} ({g.rows})" for g in report.rejects[:5])
-            yield Alarm("rejects", "warning", f"{report.rejected} rows are rejected", causes or "syncd rejects list")
+            yield Alarm(
+                "rejects", "warning", f"{counted(report.rejected, 'row')} rejected", causes or "syncd rejects list"
+            )
 
 
 def _milestones(before: Report, report: Report) -> Iterator[Alarm]:
@@ -121,13 +124,15 @@ def _milestones(before: Report, report: Report) -> Iterator[Alarm]:
     if report.is_ready and not before.is_ready:
         yield Alarm("ready", "success", "ready for the cutover", "every line of the checklist is fulfilled")
     if report.last_verify and report.last_verify != before.last_verify and report.last_verify.differences:
-        found = f"{report.last_verify.differences} differences, by {report.last_verify.mode}"
+        found = f"{counted(report.last_verify.differences, 'difference')}, by {report.last_verify.mode}"
         yield Alarm("verify", "warning", "verify found differences", found)
 
 
 def _loaded(report: Report) -> Alarm:
     rows = sum(table.rows_applied for table in report.tables)
-    return Alarm("load", "success", "the load is done", f"{len(report.tables)} tables, {rows} rows")
+    return Alarm(
+        "load", "success", "the load is done", f"{counted(len(report.tables), 'table')}, {counted(rows, 'row')}"
+    )
 
 
 def _new(before: Report, report: Report) -> Iterator[Happening]:

@@ -10,6 +10,7 @@ from syncd.log import event
 from syncd.model import Applied, PassReport
 from syncd.service.sampler import Sampler
 from syncd.service.systemd import Notifier
+from syncd.wording import counted
 
 STILL_SECONDS = 900.0
 """So long may one step take without a sign of progress: the key of a large table is built in one statement."""
@@ -92,7 +93,7 @@ class Heart(Progress):
         done, passes = self._since, self._passes
         self._since, self._passes = Applied(), 0
         if done != Applied():
-            said = f"applied {done.written} rows in {passes} passes"
+            said = f"applied {counted(done.written, 'row')} in {counted(passes, 'pass')}"
             lag = round(self._sampler.report.lag, 1)
             event("INFO", "passes", said, inserted=done.inserted, updated=done.updated, rejected=done.rejected, lag=lag)
 
@@ -127,7 +128,7 @@ class Heart(Progress):
         self._loading[table][0] += rows
         if self._is_time():
             done, all_rows = (sum(counts[n] for counts in self._loading.values()) for n in (0, 1))
-            said = f"loading: {done} of about {all_rows} rows, {len(self._loading)} tables begun"
+            said = f"loading: {done} of about {all_rows} rows, {counted(len(self._loading), 'table')} begun"
             event("INFO", "loading", said, rows=done)
 
     def table_finished(self, table: str) -> None:  # noqa: ARG002 - the protocol names it

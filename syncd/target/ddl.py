@@ -11,6 +11,7 @@ from syncd.plan import ColumnPlan, ForeignKeyPlan, IndexPlan, Plan, TablePlan
 from syncd.target.catalog import Constraint, orphan_count
 from syncd.target.database import Connection, translated
 from syncd.target.stall import guard
+from syncd.wording import counted
 
 BUILD_MEMORY = "256MB"
 """maintenance_work_mem while keys and indexes are built: 926,325 keys of four columns then sort without a file."""
@@ -188,7 +189,7 @@ def create_foreign_keys(
             if isinstance(error, psycopg.errors.ForeignKeyViolation):
                 constraint = Constraint(key.name, plan.target, key.columns, schema, key.parent, key.parent_columns)
                 orphans = orphan_count(connection, schema, constraint)
-                skipped = replace(skipped, reason=f"{orphans} rows without a parent; {skipped.reason}")
+                skipped = replace(skipped, reason=f"{counted(orphans, 'row')} without a parent; {skipped.reason}")
             failed.append(skipped)
     return tuple(failed)
 

@@ -141,7 +141,7 @@ def test_a_planted_difference_aborts_by_itself(
     hold(scene, "")
 
     assert cutover.wait(30) == 3, cutover.stderr
-    assert "1 differences" in cutover.stderr
+    assert "1 difference at" in cutover.stderr
     assert state(scene) == "aborted"
     before = trading.stop()
     assert before["busy"] == 0

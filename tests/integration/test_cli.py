@@ -146,7 +146,7 @@ def test_verify_exits_3_and_names_what_differs(run_syncd: RunSyncd, shop: Path, 
     assert run_syncd("verify", "--mode", "counts", "--tables", "customer", *sides).returncode == 0
     assert run_syncd("verify", "--tables", "orders", *sides).returncode == 0
     repaired = run_syncd("verify", "--repair", *sides)
-    assert repaired.returncode == 0 and "1 rows repaired" in repaired.stdout
+    assert repaired.returncode == 0 and "1 row repaired" in repaired.stdout
     assert json.loads(run_syncd("status", "--json", *sides).stdout)["last_verify"]["differences"] == 0
     assert run_syncd("verify", "--repair", "--no-sync", *sides).returncode == 2
 
@@ -185,7 +185,7 @@ def test_rejects_are_listed_shown_replayed_and_discarded(
     assert rejects("replay", "--table", "orders").stdout.endswith("4 rejects before, 3 now\n")
     assert "add --yes" in rejects("discard", "orders", "4", code=2).stderr
     assert "no such reject: 99" in rejects("discard", "orders", "4", "99", "--yes", code=1).stderr
-    assert rejects("discard", "orders", "4", "--yes").stdout == "1 rejects discarded\n"
+    assert rejects("discard", "orders", "4", "--yes").stdout == "1 reject discarded\n"
     assert rejects("discard", "orders", "--all", "--yes").stdout == "2 rejects discarded\n"
     assert rejects("list").stdout == ""
 

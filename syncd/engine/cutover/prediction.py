@@ -11,6 +11,7 @@ from syncd.model import Stage
 from syncd.plan import Plan
 from syncd.target import proven
 from syncd.target.cutover import CutoverState
+from syncd.wording import counted
 
 REHEARSED = "rehearsed"
 """The event that keeps how long each step of a rehearsal took."""
@@ -103,7 +104,10 @@ def _verify(sides: Sides, plan: Plan, asked: Asked) -> tuple[float, str]:
         keys = sum(proven.count_written(sides.control, name, table) for table in known)
         rest = sum(count for table, count in rows.items() if table not in known)
         seconds = 0.1 + keys / _LOOKED_UP_PER_SECOND + rest / _VERIFIED_ROWS_PER_SECOND
-        return seconds, f"{keys} rows were written since a full verify, {rest} rows lie in tables without one"
+        return (
+            seconds,
+            f"{counted(keys, 'row')} written since a full verify, {counted(rest, 'row')} in tables without one",
+        )
     if last is not None and last.compared_seconds:
         return last.compared_seconds + _copy_seconds(sides), "the last full verify"
     return 0.5 + sum(rows.values()) / _VERIFIED_ROWS_PER_SECOND, "by the number of rows; there was no full verify yet"

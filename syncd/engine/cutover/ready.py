@@ -18,6 +18,7 @@ from syncd.source.fence import confirm_writable
 from syncd.target import promotion, proven, sequences
 from syncd.target.database import translated
 from syncd.target.state import Checkpoint
+from syncd.wording import counted
 
 _PENDING = (Kind.HYPERTABLE, Kind.INDEX, Kind.COMPRESSION, Kind.AGGREGATE)
 LAG_SECONDS = 10.0
@@ -122,7 +123,9 @@ def _verified(sides: Sides, plan: Plan, asked: Asked) -> Iterator[Obstacle]:
     if last is None:
         yield Obstacle("verify", "there was no verify yet", warning=True)
     elif last.differences:
-        yield Obstacle("verify", f"the last one, at {last.at}, found {last.differences} differences", warning=True)
+        yield Obstacle(
+            "verify", f"the last one, at {last.at}, found {counted(last.differences, 'difference')}", warning=True
+        )
     if asked.verify == "changed":
         known = proven.tables(sides.control, sides.state.source_name)
         for table in plan.tables:

@@ -29,6 +29,7 @@ from syncd.source.fence import Fence, confirm_quiet
 from syncd.target import promotion
 from syncd.target.cutover import CutoverState
 from syncd.target.database import transaction, translated
+from syncd.wording import counted
 
 DRAINED_SECONDS = 0.5
 """A pass that takes no longer leaves little for the final one."""
@@ -132,7 +133,9 @@ class _Cutover:
             if not report.is_go:
                 said = "\n".join(f"{one.subject}: {one.said}" for one in report.obstacles if not one.warning)
                 raise NotReadyError(f"the source is not ready for the cutover\n{said}", advice="syncd cutover --check")
-            done(f"{report.tables} tables; writes will be stopped for about {report.prediction.seconds:.1f} s")
+            done(
+                f"{counted(report.tables, 'table')}; writes will be stopped for about {report.prediction.seconds:.1f} s"
+            )
         return plan
 
     def _drain(self, catchup: Catchup, plan: Plan) -> None:
@@ -152,7 +155,10 @@ class _Cutover:
             # The sweep has just been measured.
             self._notes.prediction = predict(self._sides, plan, self._asked, last.seconds)
             seconds = self._notes.prediction.seconds
-            done(f"{report.read_again} rows read again, {passes} passes; writes will stop for about {seconds:.1f} s")
+            done(
+                f"{counted(report.read_again, 'row')} read again, {counted(passes, 'pass')};"
+                f" writes will stop for about {seconds:.1f} s"
+            )
 
     def _raise_fence(self) -> None:
         """Keep writers out. With `command` the hook stops the application first; with `none` the user has."""
@@ -199,7 +205,7 @@ class _Cutover:
             report = self._pass(catchup)
             if report.stopped:
                 raise AbortedError(report.stopped[0].error, where=report.stopped[0].table)
-            done(f"{report.applied.written} rows written")
+            done(f"{counted(report.applied.written, 'row')} written")
 
     def _pass(self, catchup: Catchup) -> PassReport:
         report = catchup.run(stopping=self._warden.should_stop)
@@ -214,7 +220,7 @@ class _Cutover:
                 table = (*report.refused, *report.as_pass.stopped)[0]
                 raise AbortedError(table.error, where=table.table)
             changed = report.applied.written + report.applied.deleted
-            done(f"{report.read_again} rows read again, {changed} changed")
+            done(f"{counted(report.read_again, 'row')} read again, {changed} changed")
 
     def _verify(self, catchup: Catchup, plan: Plan) -> None:
         """Prove that both sides are equal, at the position at which the fence holds them."""
@@ -226,7 +232,7 @@ class _Cutover:
             if found.found:
                 said = "; ".join(f"{one.table}: {one.kind} {one.key}" for one in found.differences[:3])
                 raise DifferentError(
-                    f"{found.found} differences at the frozen position: {said}",
+                    f"{counted(found.found, 'difference')} at the frozen position: {said}",
                     where=self._sides.target.shown,
                     advice="Look at them: syncd report; repair them: syncd verify --repair",
                 )

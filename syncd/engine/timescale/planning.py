@@ -12,6 +12,7 @@ from syncd.target.database import Connection
 from syncd.target.timescale import facts, statements, tables
 from syncd.target.timescale.detection import Timescale
 from syncd.target.timescale.statements import Shaping
+from syncd.wording import counted
 
 _MIGRATE_SECONDS_A_ROW = 5.2e-6
 _INDEX_SECONDS_A_ROW = 1.0e-6
@@ -99,7 +100,8 @@ def proposed_interval(connection: Connection, shaping: Shaping, seen: facts.Exte
 def _check_rows(seen: facts.Extent, shaping: Shaping) -> None:
     if seen.without_time:
         raise SchemaError(
-            f"{seen.without_time} rows have no {shaping.plan.time_column}, and each row of a hypertable needs its time",
+            f"{counted(seen.without_time, 'row')} without {shaping.plan.time_column}, and each row of a hypertable"
+            " needs its time",
             where=shaping.table,
             advice=f"Give them one, or choose another column: [hypertable:{shaping.table}] time_column",
         )

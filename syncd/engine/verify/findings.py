@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from syncd.model import Difference, TableVerdict, Unlike
 from syncd.plan import TablePlan
 from syncd.target.compare import Unequal
+from syncd.wording import counted
 
 SUSPECTS_AT_MOST = 100_000
 """Rows of a table that are looked at again, and repaired, in one go; what lies beyond is counted alone."""
@@ -92,7 +93,7 @@ class Findings:
         is_short = self.target_rows < self.source_rows - len(self.rejected)
         if is_short or (self.plan.deletes and self.target_rows > self.source_rows):
             rejected = f"{len(self.rejected)} of them rejected"
-            said = f"{self.source_rows} rows in the source, {rejected}, {self.target_rows} in the target"
+            said = f"{counted(self.source_rows, 'row')} in the source, {rejected}, {self.target_rows} in the target"
             self.further.append(Difference(self.plan.name, "count", "", said))
 
     def replace(self, suspects: Iterable[Unequal], values: Values) -> None:

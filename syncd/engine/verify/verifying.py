@@ -31,6 +31,7 @@ from syncd.target import catalog as target_catalog
 from syncd.target import proven, reject
 from syncd.target.database import Connection, transaction
 from syncd.target.state import VERIFIED, Checkpoint
+from syncd.wording import counted
 
 SAMPLE_ROWS = 1000
 
@@ -196,7 +197,7 @@ def _orphans(connection: Connection, schema: str) -> dict[str, list[Difference]]
     found: dict[str, list[Difference]] = {}
     for key in target_catalog.foreign_keys(connection, schema):
         if count := target_catalog.orphan_count(connection, schema, key):
-            detail = f"{count} rows have no parent in {key.parent}"
+            detail = f"{counted(count, 'row')} without a parent in {key.parent}"
             found.setdefault(key.table, []).append(Difference(key.table, "foreign key", key.name, detail))
     return found
 
@@ -205,7 +206,7 @@ def _tell(sides: Sides, report: VerifyReport) -> None:
     """Log the result, and keep it in `syncd.event` for those who ask for the status, unless our role may only read."""
     level = "WARNING" if report.found else "INFO"
     seconds = round(report.seconds, 3)
-    said = f"verified by {report.mode}: {report.found} differences"
+    said = f"verified by {report.mode}: {counted(report.found, 'difference')}"
     event(level, VERIFIED, said, mode=report.mode, differences=report.found, seconds=seconds)
     if not sides.state.may_record(sides.control):
         return
@@ -225,4 +226,4 @@ def _tell(sides: Sides, report: VerifyReport) -> None:
             proven.forget(sides.control, name, [t.table for t in report.tables if t.found])
         for table in report.tables:
             if table.repaired:
-                sides.state.record(sides.control, "WARNING", "repaired", table.table, f"{table.repaired} rows")
+                sides.state.record(sides.control, "WARNING", "repaired", table.table, counted(table.repaired, "row"))

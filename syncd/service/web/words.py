@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from syncd.target.control import Control
 from syncd.target.observe import Happening
+from syncd.wording import noun
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _EVENTS = {"table_catchup": "loaded, now kept current:", "table_stopped": "stopped:", "table_load": "loading anew:"}
@@ -35,7 +36,7 @@ def whole(value: float) -> str:
 
 def counted(number: int, thing: str) -> str:
     """So many of a thing."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun(number, thing)}"
 
 
 def size(value: int | None) -> str:

@@ -88,7 +88,7 @@ def test_rows_without_a_time_in_a_table_that_was_there(make_move: MakeMove) -> N
 
     said = told(shaped(move))
 
-    assert "note: 1 rows have no at" in said
+    assert "note: 1 row without at" in said
     assert "[hypertable:note] time_column" in said
     assert hypertables(move) == []
 
