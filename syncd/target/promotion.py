@@ -69,7 +69,7 @@ def _final(plan: TablePlan, schema: str, there: Mapping[str, _Constraint]) -> It
             yield from _unique_index(table, index)
     for key in plan.foreign_keys:
         if (known := there.get(key.name)) and known.kind == "f" and known.deferrable:
-            yield _foreign_key(table, schema, key, known)
+            yield _foreign_key(table, schema, key, known, anew=plan.hypertable is not None)
 
 
 def _unique(table: sql.Identifier, unique: UniquePlan) -> sql.Composed:
@@ -87,10 +87,16 @@ def _unique_index(table: sql.Identifier, index: IndexPlan) -> Iterable[sql.Compo
     )
 
 
-def _foreign_key(table: sql.Identifier, schema: str, key: ForeignKeyPlan, known: _Constraint) -> sql.Composed:
-    """Its actions can only be given by making it anew, which checks every row; without any it is not made anew."""
+def _foreign_key(
+    table: sql.Identifier, schema: str, key: ForeignKeyPlan, known: _Constraint, *, anew: bool
+) -> sql.Composed:
+    """Its actions can only be given by making it anew, which checks every row; without any it is not made anew.
+
+    A compressed hypertable refuses ALTER CONSTRAINT ("operation not supported on hypertables that have columnstore
+    enabled"): there it is made `anew`.
+    """
     name = sql.Identifier(key.name)
-    if (key.on_update, key.on_delete) == (known.on_update, known.on_delete):
+    if not anew and (key.on_update, key.on_delete) == (known.on_update, known.on_delete):
         return sql.SQL("ALTER TABLE {} ALTER CONSTRAINT {} NOT DEFERRABLE").format(table, name)
     return sql.SQL(
         "ALTER TABLE {0} DROP CONSTRAINT {1}, ADD CONSTRAINT {1} FOREIGN KEY ({2}) REFERENCES {3} ({4})"

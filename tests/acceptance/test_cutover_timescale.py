@@ -13,6 +13,19 @@ from tests.plugins.shaping import BARS, SHAPED
 from tests.plugins.source import MakeSource
 
 pytestmark = pytest.mark.usefixtures("timescale")
+RELATED = """
+CREATE TABLE ticker (ticker TEXT PRIMARY KEY);
+INSERT INTO ticker VALUES ('T1'), ('T2'), ('T3'), ('T4'), ('T5'), ('T6'), ('T7'), ('T8');
+CREATE TABLE bar (id INTEGER PRIMARY KEY, ticker TEXT NOT NULL REFERENCES ticker, date DATE NOT NULL,
+    close NUMERIC(15,4) NOT NULL, volume INTEGER NOT NULL, UNIQUE (ticker, date));
+WITH RECURSIVE day(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM day WHERE n < 729)
+INSERT INTO bar (ticker, date, close, volume)
+SELECT 'T' || t.value, date('2023-01-01', '+' || n || ' days'), 100, n * 10 FROM day, json_each('[1,2,3,4,5,6,7,8]') t;
+"""
+FORMS = """
+SELECT contype::text, condeferrable, convalidated FROM pg_constraint
+ WHERE conrelid = 'bar'::regclass AND contype IN ('f', 'u') ORDER BY 1
+"""
 RAW = "SELECT ticker, date_trunc('month', date)::date, max(close), sum(volume) FROM bar GROUP BY 1, 2"
 
 
@@ -66,3 +79,23 @@ def test_an_abort_leaves_retention_waiting(both: list[str], database: str, run_s
     assert run_syncd("verify", "--repair", *both).returncode == 0
     assert run_syncd("cutover", "--yes", *both).returncode == 0
     assert "retention" in policies(run_syncd, both)
+
+
+def test_constraints_of_a_compressed_hypertable_get_their_final_form(
+    make_source: MakeSource, database: str, tmp_path: Path, run_syncd: RunSyncd
+) -> None:
+    (tmp_path / "shape.ini").write_text(SHAPED)
+    both = ["-c", "shape.ini", "--source", str(make_source(RELATED)), "--target", database]
+    assert run_syncd("load", *both).returncode == 0
+    assert run_syncd("timescale", *both).returncode == 0
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        assert connection.execute(FORMS.encode()).fetchall() == [("f", True, True), ("u", True, True)]
+
+        done = run_syncd("cutover", "--yes", *both)
+
+        assert done.returncode == 0, done.stderr
+        assert connection.execute(FORMS.encode()).fetchall() == [("f", False, True), ("u", False, True)]
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            connection.execute("INSERT INTO bar (ticker, date, close, volume) VALUES ('T9', '2023-05-05', 1, 1)")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO bar (ticker, date, close, volume) VALUES ('T1', '2023-05-05', 1, 1)")
