@@ -24,11 +24,15 @@ Entry = tuple[str, list[str]]
 
 
 class Pending:
-    """Keys in the order in which they were found, each source key once: 8 bytes of each stay in memory."""
+    """Keys in the order in which they were found, each source key once: 8 bytes of each stay in memory.
+
+    `count` is that of entries, `target_keys` that of the target keys which came with them.
+    """
 
     def __init__(self, directory: Path, plan: TablePlan) -> None:
         self.plan = plan
         self.count = 0
+        self.target_keys = 0
         self._file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(directory)))  # noqa: SIM115
         self._seen: set[int] = set()
         self._last: list[Entry] = []
@@ -39,8 +43,10 @@ class Pending:
             if name in self._seen:
                 return
             self._seen.add(name)
+        known = list(target_keys)
         self.count += 1
-        self._last.append((source_key, list(target_keys)))
+        self.target_keys += len(known)
+        self._last.append((source_key, known))
         if len(self._last) >= _AT_ONCE:
             self._write()
 
@@ -56,7 +62,7 @@ class Pending:
         self._file.truncate()
         self._last = []
         self._seen.clear()
-        self.count = 0
+        self.count = self.target_keys = 0
 
     def close(self) -> None:
         self._file.close()

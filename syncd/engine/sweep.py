@@ -191,16 +191,16 @@ class _Sweep:
     def _refusal(self, image: Database, pending: Pending) -> str:
         """Why a table is not swept: more than half of it, and more than 1,000 rows, would be deleted."""
         plan, sides = pending.plan, self._sides
-        if self._force or not plan.deletes or pending.count <= FEW_DELETES:
+        if self._force or not plan.deletes or pending.target_keys <= FEW_DELETES:
+            return ""
+        rows = target_catalog.row_count(self._catchup.connection, sides.schema, plan.target)
+        if pending.target_keys * 2 <= rows:
             return ""
         deletes = 0
         for keys in pending.vanished(image.connection):
             with translated(), transaction(self._catchup.connection):
                 deletes += deleting.count(self._catchup.connection, sides.schema, plan, keys)
-        if deletes <= FEW_DELETES:
-            return ""
-        rows = target_catalog.row_count(self._catchup.connection, sides.schema, plan.target)
-        if deletes * 2 <= rows:
+        if deletes <= FEW_DELETES or deletes * 2 <= rows:
             return ""
         said = f"{deletes} of {rows} rows would be deleted, more than half; if that is right: syncd sweep --force"
         event("ERROR", "sweep_refused", f"{plan.name}: {said}", table=plan.name, rows=deletes)

@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from psycopg.sql import SQL
 
 from syncd.engine.catchup import Catchup
+from syncd.engine.reading import NO_BASE
 from syncd.model import PassReport
 from syncd.source import ranges, snapshot
 from syncd.source.database import Database
@@ -84,8 +85,8 @@ def base_before_commit(patch: pytest.MonkeyPatch) -> None:
         return names[0]
 
     def ran(catchup: Catchup, **options: Any) -> PassReport:
-        if options.get("images"):
-            rebase(catchup, list(options["images"]), names[0], "too early")
+        if images := options.get("next_base", NO_BASE).images:
+            rebase(catchup, list(images), names[0], "too early")
         return run(catchup, **options)
 
     patch.setattr(snapshot, "take", taken)
