@@ -51,6 +51,7 @@ class Catchup:
         self._left_out = False
         self._held: frozenset[str] = frozenset()
         self._behind: frozenset[str] = frozenset()
+        self._not_read: set[str] = set()
 
     def close(self) -> None:
         self.connection.close()
@@ -68,6 +69,11 @@ class Catchup:
     def round(self) -> int:
         """The round in which passes remember now what they touch."""
         return self._writer.round
+
+    @property
+    def unfinished(self) -> frozenset[str]:
+        """The tables of which keys to read again were left out since the sweep began: somebody holds them back."""
+        return frozenset(self._not_read | self._writer.broken_off)
 
     @property
     def plan(self) -> Plan | None:
@@ -102,6 +108,8 @@ class Catchup:
             self._recall_once()
             newest = touched.newest(self.connection, self._sides.state.source_name)
         self._writer.round = max(newest, self.round) + 2
+        self._not_read.clear()
+        self._writer.broken_off.clear()
 
     def rebase(self, tables: Iterable[str], snapshot: str | None, detail: str) -> None:
         """End a sweep: the snapshot becomes the base of these tables, and earlier rounds are forgotten, at once."""
@@ -134,11 +142,14 @@ class Catchup:
     ) -> PassReport:
         """Make one pass; returns the tables of which something was applied.
 
-        `again` are keys to read again, by the source's table; the rejects' are added to them. `next_base` is
-        the sweep's at work. A pass that is not `thorough` leaves out what is many and seldom matters: more than 1,000
-        rejects of a table, more than 200 rows at its date mark. `observe` is called at the end of the reading, with
-        its transaction. Raises RetryError and StopError; a table's own error stops that table.
+        `again` are keys to read again, by the source's table; the rejects' are added to them; a table that is slowed
+        down has its time first. `next_base` is the sweep's at work. A pass that is not `thorough` leaves out what is
+        many and seldom matters: more than 1,000 rejects of a table, more than 200 rows at its date mark. `observe` is
+        called at the end of the reading, with its transaction. Raises RetryError and StopError; a table's own error
+        stops that table.
         """
+        for table in again:
+            self._pace.wait(table)
         began, moment, is_first = time.monotonic(), self._lag.began(), self._seen is None
         with translated(), guard(self.connection):
             self._recall_once()
@@ -215,6 +226,7 @@ class Catchup:
                     self._confirm_loaded()
                     seen = int(connection.pragma("data_version"))
                     self._held = self._holding(readers.plan)
+                    self._not_read.update(again.keys() & self._held)
                     active = {name: known for name, known in self._active().items() if name not in self._held}
                     grown = new_columns(readers.plan, active)
                     if not grown:

@@ -41,7 +41,8 @@ _BREATH_SECONDS = 0.5
 class SweepReport:
     """What a sweep did: the tables of which something was applied, and those of which it refused to delete so much.
 
-    `read_again` counts keys. `finished` is false where it was stopped; then the next one begins anew.
+    `read_again` counts keys. `finished` is false where it was stopped, or somebody held a table back; then the next one
+    begins anew.
     """
 
     tables: tuple[TableReport, ...]
@@ -117,7 +118,7 @@ class _Sweep:
             time.monotonic() - self._began,
             self._read_again,
             tuple(refused),
-            finished=finished,
+            finished=finished and not self._catchup.unfinished,
         )
         if finished:
             self._end([p.plan.name for p in found], name, report)
@@ -248,10 +249,14 @@ class _Sweep:
         self._reports = together((*self._reports, *report.tables))
 
     def _end(self, tables: list[str], name: str | None, report: SweepReport) -> None:
-        """Let the new snapshot be the base of what was swept; a table that stopped meanwhile keeps its own."""
+        """Let the new snapshot be the base of what was swept.
+
+        A table that stopped or was held back meanwhile keeps its own: of its keys not all were read again.
+        """
         if name:
             snapshot.secure(self._sides.state_dir, name)
-        swept = [table for table in tables if self._catchup.known[table].phase is Phase.CATCHUP]
+        left = self._catchup.unfinished
+        swept = [t for t in tables if t not in left and self._catchup.known[t].phase is Phase.CATCHUP]
         done = report.applied
         said = (
             f"read again: {report.read_again}; inserted: {done.inserted}, updated: {done.updated}, "

@@ -42,7 +42,8 @@ class Writer:
     """Applies readings. `known` are the checkpoints as they were committed last, `round` that of touched keys.
 
     `contested` are, of the last reading of each table, the rows that wait for a unique value and the rows that have
-    it. They are no reason to stop their table until `judge` is asked.
+    it. They are no reason to stop their table until `judge` is asked. `broken_off` are tables of which not all of a
+    reading was applied, as somebody paused them.
     """
 
     def __init__(self, sides: Sides, connection: Connection, pace: Pace) -> None:
@@ -52,6 +53,7 @@ class Writer:
         self.known: dict[str, Checkpoint] = {}
         self.round = 0
         self.contested: dict[str, ReadAgain] = {}
+        self.broken_off: set[str] = set()
         self.pace = pace
 
     def write(
@@ -174,6 +176,7 @@ class Writer:
                 if stopping():
                     return tuple(reports)
                 if self.pace.is_paused(reading.plan.name):
+                    self.broken_off.add(reading.plan.name)
                     break
                 (outcome,) = self._write_at_once((replace(piece, again=piece.again - refused),), pass_, strict=True)
                 applied += outcome.report.applied
