@@ -16,7 +16,9 @@ from syncd.errors import NotReadyError, UsageError
 from syncd.target import control
 from syncd.target.database import Connection, connect
 from syncd.target.state import State
+from syncd.wording import counted
 
+_ALL = "every table"
 _table_argument = click.argument("table", required=False, metavar="[TABLE]", shell_complete=complete_table)
 
 
@@ -31,7 +33,12 @@ def pause_command(session: Session, *, table: str | None) -> int:
     \b
     Example: syncd pause orders -c app.ini
     """
-    return _ask(session, table, control.pause, "paused")
+
+    def pause(connection: Connection, state: State, name: str, who: str) -> str:
+        control.pause(connection, state, name, who)
+        return f"{name or _ALL} paused"
+
+    return _ask(session, table, pause)
 
 
 @click.command("resume", cls=Command)
@@ -45,7 +52,15 @@ def resume_command(session: Session, *, table: str | None) -> int:
     \b
     Example: syncd resume -c app.ini
     """
-    return _ask(session, table, control.resume, "resumed")
+
+    def resume(connection: Connection, state: State, name: str, who: str) -> str:
+        asked = control.read(connection, state.source_name)
+        if not any(one.paused and name in (control.ALL_TABLES, one.table) for one in asked):
+            return f"{name or 'nothing'} was {'not ' if name else ''}paused"
+        control.resume(connection, state, name, who)
+        return f"{name or _ALL} resumed"
+
+    return _ask(session, table, resume)
 
 
 @click.command("throttle", cls=Command)
@@ -65,16 +80,19 @@ def throttle_command(session: Session, *, rate: str, table: str | None) -> int:
         raise UsageError("ROWS is a whole number of rows a second, at least 1, or off")
     rows = None if rate == "off" else int(rate)
 
-    def throttle(connection: Connection, state: State, name: str, who: str) -> None:
+    def throttle(connection: Connection, state: State, name: str, who: str) -> str:
         control.throttle(connection, state, name, rows, who)
+        became = f"limited to {counted(rows, 'row')} a second" if rows else "no longer limited"
+        return f"{name or _ALL} {became}"
 
-    return _ask(session, table, throttle, f"limited to {rows} rows a second" if rows else "no longer limited")
+    return _ask(session, table, throttle)
 
 
-def _ask(session: Session, table: str | None, ask: Callable[[Connection, State, str, str], None], became: str) -> int:
+def _ask(session: Session, table: str | None, ask: Callable[[Connection, State, str, str], str]) -> int:
+    """Ask it of a table, or of all; `ask` returns what became of that."""
     with _state(session) as (connection, state):
         name = _spelled(connection, state, table)
-        ask(connection, state, name, f"{getpass.getuser()}@{socket.gethostname()}")
+        told = ask(connection, state, name, f"{getpass.getuser()}@{socket.gethostname()}")
         asked = control.read(connection, state.source_name)
     document = {
         "controls": [
@@ -82,7 +100,7 @@ def _ask(session: Session, table: str | None, ask: Callable[[Connection, State, 
             for one in asked
         ]
     }
-    session.console.show(Page(document, (Paragraph("{} {}", (name or "every table", became)),)))
+    session.console.show(Page(document, (Paragraph("{}", (told,)),)))
     return 0
 
 

@@ -38,7 +38,7 @@ def init_command(options: Options, database: Path, output: Path | None) -> int:
     if not is_writable(str(path)):
         raise UsageError("a configuration cannot hold this path", where=str(path), advice="Give the file another name")
     if output:
-        _refuse_to_overwrite(output)
+        _refuse_what_cannot_be_made(output)
     config = configuration.load(None, {("source", "path"): str(path)})
     with console.busy("looking at the source"):
         text = draft_ini(draft(config, path))
@@ -50,7 +50,9 @@ def init_command(options: Options, database: Path, output: Path | None) -> int:
     return 0
 
 
-def _refuse_to_overwrite(output: Path) -> None:
+def _refuse_what_cannot_be_made(output: Path) -> None:
+    if not output.parent.exists():
+        raise UsageError("there is no such folder", where=str(output.parent), advice="Make it, or name another with -o")
     if output.exists():
         raise UsageError(
             "the file is there already, and is left as it is",
@@ -64,7 +66,7 @@ def _write(output: Path, text: str) -> None:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        _refuse_to_overwrite(output)
+        _refuse_what_cannot_be_made(output)
     except OSError as error:
         raise RefusedError(
             f"the file cannot be written: {error.strerror}", where=str(output), advice="Name another with -o"

@@ -184,8 +184,8 @@ def _sync(session: Session, sides: Sides) -> int:
     finally:
         catchup.close()
     before = _stopped_before(sides, report)
-    unloaded = tuple(name for name, known in sides.checkpoints().items() if known.phase is Phase.LOAD)
-    session.console.show(pass_page(report, unloaded, before))
+    begun = frozenset(name for name, known in sides.checkpoints().items() if known.phase is Phase.LOAD)
+    session.console.show(pass_page(report, tuple(sorted(begun | catchup.not_loaded)), before))
     if stop():
         session.console.say("stopped; the next pass goes on from here")
         return stop.exit_code

@@ -15,12 +15,13 @@ from syncd.console.found import reject_groups_page, reject_page, rejects_page, t
 from syncd.console.moved import pass_page
 from syncd.engine.catchup import Catchup
 from syncd.engine.sides import Ownership, Sides
-from syncd.errors import SyncdError, UsageError
+from syncd.errors import NotReadyError, SyncdError, UsageError
 from syncd.model import PassReport
 from syncd.target import reject
 from syncd.target.database import transaction
 from syncd.wording import noun
 
+_NOTHING_LOADED = "nothing is loaded yet"
 _table_option = click.option("--table", metavar="TABLE", shell_complete=complete_table, help="Only this table.")
 
 
@@ -46,6 +47,8 @@ def list_command(session: Session, *, table: str | None, each: bool) -> int:
     Example: syncd rejects list --table orders --all
     """
     with _kept(session, Ownership.NONE) as sides:
+        if sides is None:
+            session.console.say(f"{_NOTHING_LOADED}: syncd load")
         found = reject.listed(sides.control, sides.state.source_name, _spelled(sides, table)) if sides else ()
     session.console.show(rejects_page(found) if each else reject_groups_page(found))
     return 0
@@ -62,7 +65,9 @@ def show(session: Session, *, table: str, key: str) -> int:
     Example: syncd rejects show orders 4711
     """
     with _kept(session, Ownership.NONE) as sides:
-        found = reject.listed(sides.control, sides.state.source_name, _spelled(sides, table)) if sides else ()
+        if sides is None:
+            raise NotReadyError(_NOTHING_LOADED, where=table, advice="Load first: syncd load")
+        found = reject.listed(sides.control, sides.state.source_name, _spelled(sides, table))
     (wanted,) = _source_keys(table, [r.source_key for r in found], [key])
     one = next(r for r in found if r.source_key == wanted)
     session.console.show(reject_page(one))
@@ -80,6 +85,7 @@ def replay(session: Session, *, table: str | None) -> int:
     """
     with _kept(session.only(table) if table else session, Ownership.BORROW) as sides:
         if sides is None:
+            session.console.say(f"{_NOTHING_LOADED}: syncd load")
             return 0
         name = _spelled(sides, table)
         before = _count(sides, name)
@@ -116,16 +122,16 @@ def discard(session: Session, *, table: str, keys: tuple[str, ...], every: bool,
     if bool(keys) == every:
         raise UsageError("name the keys, or --all")
     with _kept(session, Ownership.BORROW) as sides:
-        discarded = 0
-        if sides:
-            name = _spelled(sides, table) or table
-            there = reject.keys(sides.control, sides.state.source_name).get(name, ())
-            wanted = there if every else _source_keys(name, there, keys)
-            if not (yes or _is_confirmed(name, len(wanted))):
-                raise SyncdError("nothing was discarded")
-            with transaction(sides.control):
-                discarded = reject.discard(sides.control, sides.state.source_name, name, wanted)
-                sides.state.record(sides.control, "WARNING", "rejects_discarded", name, str(discarded))
+        if sides is None:
+            raise NotReadyError(_NOTHING_LOADED, where=table, advice="Load first: syncd load")
+        name = _spelled(sides, table) or table
+        there = reject.keys(sides.control, sides.state.source_name).get(name, ())
+        wanted = there if every else _source_keys(name, there, keys)
+        if not (yes or _is_confirmed(name, len(wanted))):
+            raise SyncdError("nothing was discarded")
+        with transaction(sides.control):
+            discarded = reject.discard(sides.control, sides.state.source_name, name, wanted)
+            sides.state.record(sides.control, "WARNING", "rejects_discarded", name, str(discarded))
     told = Paragraph("{} {} discarded", (discarded, noun(discarded, "reject")))
     session.console.show(Page({"discarded": discarded}, (told,)))
     return 0
@@ -148,13 +154,9 @@ def _is_confirmed(table: str, count: int) -> bool:
 
 @contextmanager
 def _kept(session: Session, ownership: Ownership) -> Iterator[Sides | None]:
-    """Both sides, None where syncd never wrote to this target."""
+    """Both sides, None where nothing of this source was ever loaded."""
     with session.sides(ownership) as sides:
-        if sides.state.exists(sides.control):
-            yield sides
-        else:
-            session.console.say("nothing is loaded yet: syncd load")
-            yield None
+        yield sides if sides.checkpoints() else None
 
 
 def _count(sides: Sides, table: str | None) -> int:

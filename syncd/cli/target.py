@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from syncd.cli.options import Options
 from syncd.config import Config
+from syncd.config.values import meant
 from syncd.errors import ConfigError, RefusedError, UsageError
 from syncd.log import event, hide
 from syncd.service.systemd import credential
@@ -69,7 +70,9 @@ def _parts(dsn: str, origin: str) -> dict[str, str]:
     try:
         parse(dsn)
     except ConfigError as error:
-        raise ConfigError(error.what, where=origin, advice=error.advice) from None
+        # Only a bare word is shown again: anything else may hold a password.
+        near = meant(dsn, [EMBEDDED]) if dsn.isalpha() else ""
+        raise ConfigError(error.what + near, where=origin, advice=error.advice) from None
     return {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
 
 

@@ -18,6 +18,7 @@ from syncd.wording import counted
 EXAMPLES = 3
 ON_A_TERMINAL = 50
 _TEXT = re.compile("'(?:[^']|'')*'")
+_NONE = Paragraph("no rejects")
 _PHASES = {Phase.LOAD: "in load", Phase.CATCHUP: "in catchup", Phase.STOPPED: "stopped"}
 
 
@@ -182,6 +183,7 @@ def rejects_page(rejects: Sequence[Reject]) -> Page:
     return Page(
         {"rejects": [_reject_document(r) for r in rejects]},
         (Table(columns, rows, at_most=ON_A_TERMINAL),) if rows else (),
+        () if rows else (_NONE,),
     )
 
 
@@ -222,7 +224,7 @@ def _reject_document(reject: Reject) -> dict[str, object]:
 
 def _advice(rejects: Sequence[Reject]) -> tuple[Paragraph, ...]:
     if not rejects:
-        return (Paragraph("no rejects"),)
+        return (_NONE,)
     first = rejects[0]
     words = (shlex.quote(first.table), shlex.quote(typed_key(first.source_key)))
     return (Paragraph("one of them, whole: syncd rejects show {} {}", words),)

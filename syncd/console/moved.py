@@ -59,7 +59,9 @@ def pass_page(report: PassReport, unloaded: tuple[str, ...] = (), stopped_before
     )
     notes = []
     if unloaded:
-        notes.append(Paragraph("not loaded yet, so left alone: {}. Load them: syncd load", (", ".join(unloaded),)))
+        notes.append(
+            Paragraph("not loaded yet, so left alone: {}. syncd load or syncd run loads them", (", ".join(unloaded),))
+        )
     elif not active and not stopped:
         notes.append(Paragraph("nothing to do: the source has nothing new"))
     return Page(

@@ -1,6 +1,6 @@
 """The result of verify: a line for each table, then examples of what differs, value beside value."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from syncd.console.page import Cell, Column, Page, Paragraph, Table
@@ -28,7 +28,7 @@ def verify_page(report: VerifyReport) -> Page:
     blocks = [Table(columns, rows, ("total", *sums))]
     blocks += [_columns(report.tables)] if any(table.columns for table in report.tables) else []
     blocks += [_examples(report.differences)] if report.differences else []
-    return Page(_document(report), (*blocks, *_end(report)))
+    return Page(_document(report), (*blocks, *_older(report), *_end(report)))
 
 
 def _numbers(table: TableVerdict) -> tuple[int, ...]:
@@ -69,6 +69,12 @@ def _shown(value: str | None) -> str:
     return f"'{value}'" if value != value.strip() or value == "NULL" else value
 
 
+def _older(report: VerifyReport) -> Iterator[Paragraph]:
+    if older := sum(table.older for table in report.tables):
+        told = (older, noun(older, "rejected row"), "stands" if older == 1 else "stand")
+        yield Paragraph("{} {} {} in an older version in the target: syncd rejects list", told, "yellow")
+
+
 def _end(report: VerifyReport) -> tuple[Paragraph, ...]:
     repaired = (
         (Paragraph("{} {} repaired", (report.repaired, noun(report.repaired, "row")), "yellow"),)
@@ -105,5 +111,6 @@ def _verdict_document(table: TableVerdict) -> dict[str, object]:
         "converted": table.converted,
         "columns": dict(table.columns),
         "repaired": table.repaired,
+        "rejected_older": table.older,
         "differences": table.found,
     }

@@ -71,6 +71,8 @@ class Difference:
 class TableVerdict:
     """What verify found in one table. Counts are rows; `columns` counts the different rows by column.
 
+    `older` of the rejected rows stand in the target as they were before; only a full comparison counts them.
+
     `differences` are examples of the counted kinds, and every difference of another kind.
     """
 
@@ -84,6 +86,7 @@ class TableVerdict:
     different: int = 0
     converted: int = 0
     repaired: int = 0
+    older: int = 0
     columns: tuple[tuple[str, int], ...] = ()
     differences: tuple[Difference, ...] = ()
 

@@ -6,6 +6,7 @@ harmless.
 """
 
 import os
+import stat
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +104,8 @@ def identify(path: Path) -> Identity:
         raise RefusedError("the source may not be read", where=str(path), advice=_grant()) from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceError("there is no such file", where=str(path), advice="Check the path of the source") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise SourceError("this is a directory", where=str(path), advice="Name the SQLite file in it")
     return Identity(found.st_dev, found.st_ino)
 
 

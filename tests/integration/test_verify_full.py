@@ -5,6 +5,8 @@ from contextlib import closing
 import psycopg
 import pytest
 
+from syncd.console.page import Paragraph
+from syncd.console.verified import verify_page
 from syncd.engine.verify import Asked, scan, verify
 from syncd.model import Difference, Unlike
 from tests.plugins.moving import TOLERANT, MakeMove, Move
@@ -204,9 +206,23 @@ def test_rejected_rows_are_counted_apart(make_move: MakeMove) -> None:
 
     table = only(full(move))
 
-    assert (counts(table), table.rejected, table.found) == ((0, 0, 0), 1, 0)
+    assert (counts(table), table.rejected, table.older, table.found) == ((0, 0, 0), 1, 1, 0)
     move.execute("INSERT INTO item VALUES (4, 'y')")
     assert counts(only(full(move))) == (0, 0, 1)
+
+
+def test_a_rejected_row_that_the_target_lacks_stands_there_in_no_version(make_move: MakeMove) -> None:
+    move = make_move(
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO item VALUES (1, ''), (2, 'long'), (3, 'long')",
+        "CREATE TABLE item (id bigint PRIMARY KEY, v varchar(3)); INSERT INTO item VALUES (3, 'old')",
+    )
+    move.load()
+
+    report = full(move)
+
+    assert (only(report).rejected, only(report).older) == (2, 1)
+    said = [block for block in verify_page(report).blocks if isinstance(block, Paragraph)]
+    assert [block.values for block in said if "older version" in block.template] == [(1, "rejected row", "stands")]
 
 
 def test_a_row_that_cannot_land_and_is_no_reject_is_missing(make_move: MakeMove) -> None:

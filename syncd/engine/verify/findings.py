@@ -33,6 +33,7 @@ class Findings:
     compared: int = 0
     matched: int = 0
     repaired: int = 0
+    older: int = 0
     suspects: dict[str, Unequal] = field(default_factory=dict)
     extra: list[str] = field(default_factory=list)
     values: dict[str, list[tuple[str, str | None, str | None]]] = field(default_factory=dict)
@@ -120,6 +121,7 @@ class Findings:
             different=len(self.suspects) - missing + self._beyond["different"],
             converted=self.converted["rows"],
             repaired=self.repaired,
+            older=self.older,
             columns=tuple(columns.most_common()),
             differences=(*self.further, *self._examples()),
         )

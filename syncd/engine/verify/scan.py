@@ -12,7 +12,7 @@ from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides
 from syncd.engine.verify.findings import Findings
 from syncd.engine.verify.image import Image
-from syncd.engine.verify.look import second_opinion
+from syncd.engine.verify.look import AT_ONCE, second_opinion
 from syncd.model import Batch, Range
 from syncd.plan import TablePlan
 from syncd.source import catalog as source_catalog
@@ -160,8 +160,21 @@ class _Worker:
         found.target_rows = target_catalog.row_count(self._connection, self._sides.schema, found.plan.target)
         if found.plan.deletes and found.matched != found.target_rows:
             found.add_extra(self.unmatched(found.plan))
+        found.older = self._older(found.plan, sorted(found.rejected - found.losers))
         if self._progress:
             self._progress.table_finished(found.plan.name)
+
+    def _older(self, plan: TablePlan, rejected: Sequence[str]) -> int:
+        """How many of these rows, which cannot land as they are, the target holds all the same."""
+        keys = replace(plan, columns=plan.key_columns, checks=())
+        held = 0
+        for start in range(0, len(rejected), AT_ONCE):
+            comparison = Comparison(self._connection, self._sides.schema, keys)
+            for batch in self._batches(keys, ranges.of_keys(keys, rejected[start : start + AT_ONCE])):
+                if batch.rows:
+                    held += comparison.fill(batch.payload, batch.rows).rows
+            held -= sum(row.missing for row in comparison.unequal())
+        return held
 
     def unmatched(self, plan: TablePlan, among: Iterable[str] | None = None) -> Iterator[str]:
         """The keys that the target holds and the image does not; `among` limits them to such CSV lines.
