@@ -1,7 +1,8 @@
 """The tables, keys, indexes, checks and foreign keys that syncd creates. What exists is left as it is."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import psycopg
 from psycopg import sql
@@ -34,19 +35,23 @@ class _Statement:
     query: sql.Composed
 
 
-def statements(plan: Plan | TablePlan, schema: str) -> list[str]:
+def statements(
+    plan: Plan | TablePlan, schema: str, while_empty: Mapping[str, Iterable[str]] = MappingProxyType({})
+) -> list[str]:
     """The statements that create the tables, in the order in which a load runs them, as text.
 
-    Foreign keys come last: they need every table. What is there already is not looked at.
+    Foreign keys come last: they need every table. What is there already is not looked at. `while_empty` are further
+    statements for a table that was just made, by its name in the target.
     """
     tables = [table for table in (plan.tables if isinstance(plan, Plan) else (plan,)) if table.created]
-    queries: list[sql.Composed] = []
+    found: list[str] = []
     for table in tables:
-        queries += [_table(schema, table), _key(schema, table)]
-        queries += [statement.query for statement in _constraints(schema, table)]
+        further = [_key(schema, table), *(statement.query for statement in _constraints(schema, table))]
+        found += [_table(schema, table).as_string(), *while_empty.get(table.target, ())]
+        found += [query.as_string() for query in further]
     for table in tables:
-        queries += [_foreign_key(schema, table, key) for key in table.foreign_keys]
-    return [query.as_string() for query in queries]
+        found += [_foreign_key(schema, table, key).as_string() for key in table.foreign_keys]
+    return found
 
 
 def create_table(connection: Connection, schema: str, plan: TablePlan) -> None:

@@ -6,7 +6,7 @@ from syncd.errors import NotReadyError, RefusedError, SchemaError
 from syncd.log import event
 from syncd.plan import HypertablePlan, TablePlan
 from syncd.plan.shape import epoch_unit
-from syncd.source.database import Database
+from syncd.source.database import Database, SourceConnection
 from syncd.source.extent import extent
 from syncd.target import catalog
 from syncd.target.database import transaction, translated
@@ -30,16 +30,34 @@ def make_empty(sides: Sides, table: TablePlan, source: Database) -> None:
         event("WARNING", "timescale_refused", f"loaded as a plain table: {error}", table=table.name)
 
 
+def planned(sides: Sides, table: TablePlan, connection: SourceConnection) -> tuple[str, ...]:
+    """The statements by which a load would make a missing table a hypertable; none where that cannot be."""
+    if table.hypertable is None:
+        return ()
+    found = detection.detect(sides.control)
+    if isinstance(found, detection.Blocked):
+        return ()
+    timescale = detection.required(sides.control, install=False)
+    install = ["CREATE EXTENSION IF NOT EXISTS timescaledb"] if isinstance(found, detection.Installable) else []
+    shaping, interval = _shaping(sides, table, table.hypertable, connection)
+    return (*install, *statements.create_hypertable(timescale, shaping, interval, migrate=False))
+
+
 def _make(
     sides: Sides, table: TablePlan, plan: HypertablePlan, timescale: detection.Timescale, source: Database
 ) -> None:
     with source.transaction() as connection:
-        seen = extent(connection, table, plan.time_column)
-    shaping = Shaping(sides.schema, table.target, plan, plan.epoch or epoch_unit(int(seen.greatest)))
+        shaping, interval = _shaping(sides, table, plan, connection)
     check_keys(Ground(sides.control, timescale, sides.schema, sides.config, {table.target: plan}), shaping)
-    seconds = seen.span / (statements.PER_SECOND[shaping.epoch] if plan.is_integer else 1)
-    interval = proposed_interval(sides.control, shaping, facts.Extent(seen.rows, 0, seconds, 0))
     with translated(table.name), transaction(sides.control):
-        for statement in statements.create_hypertable(timescale, shaping, interval.value, migrate=False):
+        for statement in statements.create_hypertable(timescale, shaping, interval, migrate=False):
             sides.control.execute(statement.encode())
-    event("INFO", "hypertable", f"{table.name}: a hypertable, in chunks of {interval.value}", table=table.name)
+    event("INFO", "hypertable", f"{table.name}: a hypertable, in chunks of {interval}", table=table.name)
+
+
+def _shaping(sides: Sides, table: TablePlan, plan: HypertablePlan, connection: SourceConnection) -> tuple[Shaping, str]:
+    """What the source's rows say of a hypertable: its unit of time, and the interval of its chunks."""
+    seen = extent(connection, table, plan.time_column)
+    shaping = Shaping(sides.schema, table.target, plan, plan.epoch or epoch_unit(int(seen.greatest)))
+    seconds = seen.span / (statements.PER_SECOND[shaping.epoch] if plan.is_integer else 1)
+    return shaping, proposed_interval(sides.control, shaping, facts.Extent(seen.rows, 0, seconds, 0)).value

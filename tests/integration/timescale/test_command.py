@@ -50,6 +50,17 @@ def test_the_dry_run_shows_the_sql_and_the_run_tells_what_was_done(both: list[st
     assert "compression  bar" in status.stdout
 
 
+def test_the_plan_is_a_script_that_makes_the_hypertable(both: list[str], database: str, run_syncd: RunSyncd) -> None:
+    script = run_syncd("plan", "--sql", *both)
+
+    assert script.returncode == 0, script.stderr
+    assert script.stdout.index("CREATE TABLE") < script.stdout.index("create_hypertable") < script.stdout.index("KEY (")
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        connection.execute(script.stdout.encode())
+        found = connection.execute("SELECT hypertable_name FROM timescaledb_information.hypertables").fetchall()
+    assert found == [("bar",)]
+
+
 def test_queries_are_timed_before_and_after(both: list[str], run_syncd: RunSyncd, tmp_path: Path) -> None:
     run_syncd("load", *both)
     (tmp_path / "shape.ini").write_text(SHAPED + "[benchmark:all]\nquery = SELECT count(*) FROM bar\n")
