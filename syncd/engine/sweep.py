@@ -17,6 +17,7 @@ from syncd.engine.comparing import compare
 from syncd.engine.pending import Pending
 from syncd.engine.reading import NextBase
 from syncd.engine.sides import Sides
+from syncd.engine.timescale import policies
 from syncd.errors import SnapshotError, SourceBusyError
 from syncd.log import event
 from syncd.model import Applied, PassReport, Phase, TableReport, together
@@ -112,7 +113,8 @@ class _Sweep:
             plan = sides.plan(connection, there)
         found, refused = self._find(plan, image)
         images = {p.plan.name: Renderer(image.connection, p.plan) for p in found} if name else {}
-        finished = self._apply(found, NextBase(images, self._data_version))
+        with policies.paused_for(sides, sum(pending.count for pending in found)):
+            finished = self._apply(found, NextBase(images, self._data_version))
         report = SweepReport(
             self._reports,
             time.monotonic() - self._began,

@@ -5,13 +5,15 @@ What was paused is written down in `syncd.event`, so that it is resumed after a 
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from syncd.engine.sides import Sides
 from syncd.target.database import transaction
 from syncd.target.timescale import detection, tables
 from syncd.target.timescale.jobs import set_scheduled
 
+MANY_ROWS = 10_000
+"""A repair or a sweep of so many rows takes seconds, in which a policy may come for the same chunks."""
 _PAUSED, _RESUMED = "policies_paused", "policies_resumed"
 
 
@@ -23,6 +25,11 @@ def paused(sides: Sides) -> Iterator[None]:
         yield
     finally:
         resume(sides)
+
+
+def paused_for(sides: Sides, rows: int) -> AbstractContextManager[None]:
+    """Pause the policies where so many rows move that they would be in the way; otherwise leave them alone."""
+    return paused(sides) if rows >= MANY_ROWS else nullcontext()
 
 
 def pause(sides: Sides) -> None:

@@ -11,6 +11,7 @@ from syncd.engine.again import ReadAgain
 from syncd.engine.catchup import Catchup
 from syncd.engine.sides import Sides
 from syncd.engine.sweep import FEW_DELETES
+from syncd.engine.timescale import policies
 from syncd.engine.verify.findings import Findings
 from syncd.engine.verify.image import Camera
 from syncd.engine.verify.look import Look, Looked
@@ -62,7 +63,8 @@ class Settling:
             if one.is_open
         }
         before = {name: _size(found[name]) for name in wanted}
-        looked = self._look(found, wanted, again, extra=True)
+        with policies.paused_for(self._sides, sum(before.values())):
+            looked = self._look(found, wanted, again, extra=True)
         for name, keys in wanted.items():
             _keep(found[name], keys, looked.get(name), is_last=True)
             found[name].repaired += before[name] - _size(found[name])

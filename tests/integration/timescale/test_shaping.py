@@ -2,6 +2,7 @@
 
 import pytest
 
+from syncd.engine.timescale import policies
 from syncd.target.state import State
 from tests.plugins.moving import MakeMove, Move
 from tests.plugins.shaping import BARS, SHAPED, kinds, previewed, shaped, shaped_for
@@ -125,6 +126,34 @@ def test_policies_stand_still_during_a_load_and_after_a_crash_go_on(move: Move) 
         state = State(str(sides.source.path))
         last = state.last_detail(sides.control, ("policies_paused", "policies_resumed"))
     assert last and last[0] == "policies_resumed"
+
+
+def paused_and_resumed(move: Move) -> list[str]:
+    return [name for (name,) in move.query("SELECT event FROM syncd.event WHERE event LIKE 'policies%' ORDER BY id")]
+
+
+def test_policies_stand_still_while_much_is_repaired(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    shaped(move)
+    damage = "UPDATE bar SET close = 1 WHERE ticker = 'T3' AND date < '2023-01-11'"
+    move.execute(damage)
+    before = paused_and_resumed(move)
+    assert full(move, repair=True).found == 0
+    assert paused_and_resumed(move) == before
+
+    move.execute(damage)
+    monkeypatch.setattr(policies, "MANY_ROWS", 10)
+    assert full(move, repair=True).found == 0
+    assert paused_and_resumed(move) == [*before, "policies_paused", "policies_resumed"]
+
+
+def test_policies_stand_still_while_much_is_swept(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    shaped(move)
+    move.sweep()
+    before = paused_and_resumed(move)
+    monkeypatch.setattr(policies, "MANY_ROWS", 10)
+    move.write("UPDATE bar SET close = close + 1 WHERE ticker = 'T3' AND date < '2023-01-11'")
+    move.sweep()
+    assert paused_and_resumed(move) == [*before, "policies_paused", "policies_resumed"]
 
 
 def test_other_intervals_are_taken_up(move: Move) -> None:
