@@ -10,6 +10,9 @@ from syncd.source.labels import Unlabelled
 from syncd.target.database import Connection
 from syncd.target.rules import Labels, Occupant, Rules, Trigger, occupants
 
+_LONGEST_LABEL = 63
+"""Bytes: https://www.postgresql.org/docs/current/datatype-enum.html"""
+
 
 def of_names(connection: Connection, schema: str, plan: Plan) -> Iterator[Finding]:
     """Tables that cannot be created, as a view or something else has their name."""
@@ -42,7 +45,12 @@ def of_labels(connection: SourceConnection, plan: Plan, rules: Mapping[str, Rule
 def _unlabelled(table: TablePlan, one: Labels, found: Unlabelled) -> Finding:
     quoted = [_literal(value) for value in found.values]
     known = ", ".join(map(_literal, one.labels))
-    adding = "; ".join(f"ALTER TYPE {one.type} ADD VALUE {value}" for value in quoted)
+    adding = "; ".join(
+        f"ALTER TYPE {one.type} ADD VALUE {value}"
+        for value, text in zip(quoted, found.values, strict=True)
+        if len(text.encode()) <= _LONGEST_LABEL
+    )
+    writing = f"write column.{one.column} = an SQLite expression that gives {known}"
     return Finding(
         Gravity.BLOCKER,
         f"values that are no label of {one.type}: {', '.join(quoted)}",
@@ -50,7 +58,7 @@ def _unlabelled(table: TablePlan, one: Labels, found: Unlabelled) -> Finding:
         one.column,
         found.count,
         tuple(f"{key}: {value}" for key, value in found.examples),
-        advice=f"Add the labels: {adding}; or write column.{one.column} = an SQLite expression that gives {known}",
+        advice=f"Add the labels: {adding}; or {writing}" if adding else f"W{writing[1:]}",
     )
 
 
