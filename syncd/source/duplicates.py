@@ -7,7 +7,7 @@ from syncd.plan import ROWID_KEY, TablePlan
 from syncd.quoting import identifier
 from syncd.source import ranges
 from syncd.source.database import query
-from syncd.types import normal
+from syncd.types import another_form, normal
 
 
 def find(connection: apsw.Connection, plan: TablePlan) -> list[tuple[str, str]]:
@@ -39,11 +39,10 @@ def is_possible(connection: apsw.Connection, plan: TablePlan) -> bool:
 
 def has_other_forms(connection: apsw.Connection, plan: TablePlan, rows: Range) -> bool:
     """Whether a key among these rows is written in another than its normal form."""
-    forms = [(c.expression, form) for c in plan.key_columns if (form := normal(c.expression, c.affinity, c.type))]
-    if not forms:
+    other = [form for c in plan.key_columns if (form := another_form(c.expression, c.affinity, c.type))]
+    if not other:
         return False
-    other = " OR ".join(f"{form} IS NOT {expression}" for expression, form in forms)
-    condition = f"{ranges.condition(rows)} AND ({other})"
+    condition = f"{ranges.condition(rows)} AND ({' OR '.join(other)})"
     statement = f"SELECT 1 FROM {identifier(plan.source.name)} WHERE {condition} LIMIT 1"
     return bool(query(connection, statement, rows.parameters))
 

@@ -3,13 +3,14 @@
 from syncd.types import limits
 from syncd.types.moments import MOMENTS
 from syncd.types.names import Rendering, TargetType, canonical
-from syncd.types.normal import key_rendering, normal
+from syncd.types.normal import another_form, key_rendering, normal
 from syncd.types.rendering import is_left_to_postgresql, rendering
 
 __all__ = [
     "MOMENTS",
     "Rendering",
     "TargetType",
+    "another_form",
     "canonical",
     "is_left_to_postgresql",
     "key_rendering",
