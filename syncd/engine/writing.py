@@ -265,7 +265,7 @@ class Writer:
 
     def _touch(self, *, settled: bool = False) -> Touch:
         """The sweep at work may forget a settled key: its row landed as the base will have it."""
-        return Touch(self._sides.state.source_name, self.round - settled)
+        return Touch(self._sides.state.source_name, self.round - settled, is_settled=settled)
 
     def _remember(self, reading: TableReading) -> None:
         """Remember what no stage told: keys of rows that are gone, and those that the next sweep has to read again."""

@@ -1,7 +1,7 @@
 """What a full comparison has proven, and which keys were written since: what is left to prove at a cutover.
 
 `syncd.proven` has a row for each table of which every row was found equal. Every key that passes applied is in
-`syncd.touched` until a sweep forgets it; from there it goes to `syncd.unproven`, as long as its table is proven.
+`syncd.written` until a sweep forgets it; from there it goes to `syncd.unproven`, as long as its table is proven.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ def tables(connection: Connection, source_name: str) -> Mapping[str, str]:
 
 
 _WRITTEN = (
-    "(SELECT source_key, target_key FROM syncd.touched WHERE source_name = %(source)s AND table_name = %(table)s UNION"
+    "(SELECT source_key, target_key FROM syncd.written WHERE source_name = %(source)s AND table_name = %(table)s UNION"
     " SELECT source_key, target_key FROM syncd.unproven WHERE source_name = %(source)s AND table_name = %(table)s)"
 )
 

@@ -25,7 +25,7 @@ def schema(connection: Connection, like: str, tables: Iterable[str], source_name
             yield name
         finally:
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
-            for table in ("touched", "reject"):
+            for table in ("touched", "settled", "reject"):
                 query = sql.SQL("DELETE FROM {} WHERE source_name = %s").format(sql.Identifier("syncd", table))
                 connection.execute(query, [source_name])
             connection.execute("DELETE FROM syncd.source WHERE name = %s", [source_name])

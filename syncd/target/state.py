@@ -68,7 +68,8 @@ class State:
         """Whether the schema `syncd` has all that this release keeps there."""
         with translated():
             query = (
-                "SELECT to_regclass('syncd.cutover_step') IS NOT NULL AND EXISTS (SELECT FROM pg_attribute"
+                "SELECT to_regclass('syncd.cutover_step') IS NOT NULL AND to_regclass('syncd.written') IS NOT NULL"
+                " AND EXISTS (SELECT FROM pg_attribute"
                 " WHERE attrelid = to_regclass('syncd.checkpoint') AND attname = 'definition')"
             )
             return bool(connection.execute(query).fetchall()[0][0])
@@ -189,6 +190,7 @@ class State:
             [self.source_name],
         )
         connection.execute("DELETE FROM syncd.touched WHERE source_name = %s", [self.source_name])
+        connection.execute("DELETE FROM syncd.settled WHERE source_name = %s", [self.source_name])
         connection.execute("DELETE FROM syncd.proven WHERE source_name = %s", [self.source_name])
 
     def has_accepted(self, connection: Connection) -> bool:

@@ -1,5 +1,8 @@
 """The keys that passes applied since the last sweep, which the next one reads again: `syncd.touched`.
 
+Those that the sweep at work settled lie in `syncd.settled`, and together they are `syncd.written`. The end of the sweep
+forgets them; only where it does not come, the next sweep reads them again.
+
 A row's `round` tells which sweep may forget it: the one that begins a later round. An empty target key stands for one
 that is not known, an empty source key for a row of the target of which no source row is known.
 """
@@ -15,19 +18,16 @@ from syncd.target.database import Connection
 
 @dataclass(frozen=True)
 class Touch:
-    """For which source keys are remembered, and in which round."""
+    """For which source keys are remembered, and in which round; whether the sweep at work settled them."""
 
     source_name: str
     round: int
+    is_settled: bool = False
 
     def staged(self, table: str, stage: sql.Composable, source_key: str, target_key: str) -> sql.Composed:
         """The statement that remembers the keys on a stage, in the order of the index: in another it takes twice."""
-        return sql.SQL(
-            "INSERT INTO syncd.touched AS k (source_name, table_name, source_key, target_key, round)"
-            " SELECT {source}, {table}, {key}, {mapped}, {round} FROM {stage} ORDER BY {key}"
-            " ON CONFLICT (source_name, table_name, source_key, target_key)"
-            " DO UPDATE SET round = excluded.round WHERE k.round <> excluded.round"
-        ).format(
+        query = _STAGED_AS_SETTLED if self.is_settled else _STAGED
+        return sql.SQL(query).format(
             source=sql.Literal(self.source_name),
             table=sql.Literal(table),
             key=sql.Identifier(source_key),
@@ -41,29 +41,30 @@ def remember(connection: Connection, touch: Touch, table: str, keys: Mapping[str
     """Remember source keys, each with its target keys, of rows that no stage holds."""
     pairs = [(key, known) for key, all_known in keys.items() for known in (list(all_known) or [""])]
     if pairs:
-        connection.execute(
-            "INSERT INTO syncd.touched AS k (source_name, table_name, source_key, target_key, round)"
-            " SELECT %s, %s, p ->> 0, p ->> 1, %s FROM jsonb_array_elements(%s::jsonb) AS p ORDER BY 3"
-            " ON CONFLICT (source_name, table_name, source_key, target_key)"
-            " DO UPDATE SET round = excluded.round WHERE k.round <> excluded.round",
-            [touch.source_name, table, touch.round, json.dumps(pairs)],
-        )
+        query = _GIVEN_AS_SETTLED if touch.is_settled else _GIVEN
+        connection.execute(query, [touch.source_name, table, touch.round, json.dumps(pairs)])
 
 
 def keep(connection: Connection, touch: Touch, table: str, source_keys: Iterable[str]) -> None:
     """Take these source keys over into the round."""
     if keys := list(source_keys):
         connection.execute(
-            "UPDATE syncd.touched SET round = %s WHERE source_name = %s AND table_name = %s AND round < %s"
-            " AND source_key IN (SELECT jsonb_array_elements_text(%s::jsonb))",
+            "INSERT INTO syncd.touched (source_name, table_name, source_key, target_key, round)"
+            " SELECT DISTINCT source_name, table_name, source_key, target_key, %s FROM syncd.written"
+            " WHERE source_name = %s AND table_name = %s AND round < %s"
+            " AND source_key IN (SELECT jsonb_array_elements_text(%s::jsonb))"
+            " ON CONFLICT (source_name, table_name, source_key, target_key) DO UPDATE SET round = excluded.round",
             [touch.round, touch.source_name, table, touch.round, json.dumps(keys)],
         )
 
 
 def newest(connection: Connection, source_name: str) -> int:
     """The latest round of any key; 0 where there is none."""
-    query = "SELECT coalesce(max(round), 0) FROM syncd.touched WHERE source_name = %s"
-    return int(connection.execute(query, [source_name]).fetchall()[0][0])
+    query = (
+        "SELECT greatest((SELECT max(round) FROM syncd.touched WHERE source_name = %s),"
+        " (SELECT max(round) FROM syncd.settled WHERE source_name = %s), 0)"
+    )
+    return int(connection.execute(query, [source_name, source_name]).fetchall()[0][0])
 
 
 def target_keys(
@@ -71,7 +72,7 @@ def target_keys(
 ) -> Mapping[str, frozenset[str]]:
     """The target keys that are known for these source keys."""
     rows = connection.execute(
-        "SELECT source_key, array_agg(target_key) FILTER (WHERE target_key <> '') FROM syncd.touched"
+        "SELECT source_key, array_agg(target_key) FILTER (WHERE target_key <> '') FROM syncd.written"
         " WHERE source_name = %s AND table_name = %s AND source_key <> ''"
         " AND source_key IN (SELECT jsonb_array_elements_text(%s::jsonb)) GROUP BY source_key",
         [source_name, table, json.dumps(list(source_keys))],
@@ -84,7 +85,7 @@ def before(
 ) -> list[tuple[str, list[str]]]:
     """Up to `most` source keys of earlier rounds behind `after`, in their order, each with its target keys."""
     return connection.execute(
-        "SELECT source_key, coalesce(array_agg(target_key) FILTER (WHERE target_key <> ''), '{}') FROM syncd.touched"
+        "SELECT source_key, coalesce(array_agg(target_key) FILTER (WHERE target_key <> ''), '{}') FROM syncd.written"
         " WHERE source_name = %s AND table_name = %s AND (%s::text IS NULL OR source_key > %s)"
         " GROUP BY source_key HAVING min(round) < %s ORDER BY source_key LIMIT %s",
         [source_name, table, after, after, round_, most],
@@ -102,11 +103,45 @@ def alone(connection: Connection, source_name: str, table: str) -> frozenset[str
 
 def forget(connection: Connection, source_name: str, tables: Iterable[str], round_: int) -> None:
     """Forget what earlier rounds touched in these tables; of a proven table it stays known that it is unproven."""
-    connection.execute(
-        "WITH gone AS (DELETE FROM syncd.touched WHERE source_name = %s AND table_name = ANY(%s) AND round < %s"
-        " RETURNING source_name, table_name, source_key, target_key)"
-        " INSERT INTO syncd.unproven AS u (source_name, table_name, source_key, target_key)"
-        " SELECT gone.* FROM gone JOIN syncd.proven USING (source_name, table_name)"
-        " ON CONFLICT (source_name, table_name, source_key, target_key) DO UPDATE SET at = excluded.at",
-        [source_name, list(tables), round_],
-    )
+    known = {"source": source_name, "tables": list(tables), "round": round_}
+    connection.execute(_FORGET, known)
+
+
+_STAGED = (
+    "INSERT INTO syncd.touched AS k (source_name, table_name, source_key, target_key, round)"
+    " SELECT {source}, {table}, {key}, {mapped}, {round} FROM {stage} ORDER BY {key}"
+    " ON CONFLICT (source_name, table_name, source_key, target_key)"
+    " DO UPDATE SET round = excluded.round WHERE k.round <> excluded.round"
+)
+_STAGED_AS_SETTLED = (
+    "INSERT INTO syncd.settled (source_name, table_name, round, source_keys, target_keys)"
+    " SELECT {source}, {table}, {round}, array_agg({key}), array_agg({mapped}) FROM {stage} HAVING count(*) > 0"
+)
+_GIVEN = (
+    "INSERT INTO syncd.touched AS k (source_name, table_name, source_key, target_key, round)"
+    " SELECT %s, %s, p ->> 0, p ->> 1, %s FROM jsonb_array_elements(%s::jsonb) AS p ORDER BY 3"
+    " ON CONFLICT (source_name, table_name, source_key, target_key)"
+    " DO UPDATE SET round = excluded.round WHERE k.round <> excluded.round"
+)
+_GIVEN_AS_SETTLED = (
+    "INSERT INTO syncd.settled (source_name, table_name, round, source_keys, target_keys)"
+    " SELECT %s, %s, %s, array_agg(p ->> 0), array_agg(p ->> 1) FROM jsonb_array_elements(%s::jsonb) AS p"
+)
+_FORGET = """
+WITH gone AS (
+    DELETE FROM syncd.touched
+     WHERE source_name = %(source)s AND table_name = ANY (%(tables)s) AND round < %(round)s
+    RETURNING source_name, table_name, source_key, target_key),
+settled AS (
+    DELETE FROM syncd.settled
+     WHERE source_name = %(source)s AND table_name = ANY (%(tables)s) AND round < %(round)s
+    RETURNING source_name, table_name, source_keys, target_keys)
+INSERT INTO syncd.unproven AS u (source_name, table_name, source_key, target_key)
+SELECT gone.* FROM gone JOIN syncd.proven USING (source_name, table_name)
+ UNION
+SELECT s.source_name, s.table_name, k.source_key, k.target_key
+  FROM settled s
+  JOIN syncd.proven USING (source_name, table_name)
+ CROSS JOIN LATERAL unnest(s.source_keys, s.target_keys) AS k(source_key, target_key)
+    ON CONFLICT (source_name, table_name, source_key, target_key) DO UPDATE SET at = excluded.at
+"""

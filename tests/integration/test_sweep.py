@@ -256,6 +256,22 @@ class TestGuard:
 
 
 class TestBesidePasses:
+    def test_what_a_sweep_applied_before_it_was_stopped_is_read_again(
+        self, move: Move, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The value goes back to what the base has: no comparison of snapshots can see it."""
+        monkeypatch.setattr(sweeping, "KEYS_AT_ONCE", 2)
+        move.write("UPDATE item SET w = 1 WHERE id < 5; DELETE FROM item WHERE id = 5")
+        with move.opened() as sides, closing(Catchup(sides)) as catchup:
+            begun = "SELECT 1 FROM item WHERE w = 1"
+            assert not sweeping.sweep(sides, catchup, stopping=lambda: bool(move.query(begun))).finished
+        assert move.query("SELECT id FROM item WHERE w = 1 ORDER BY 1") == [(1,), (2,)]
+        assert move.query("SELECT source_key FROM syncd.written ORDER BY 1") == [("1",), ("2",)]
+        move.write("UPDATE item SET w = 0; INSERT INTO item VALUES (5, 'e', 0)")
+        move.sweep()
+        equal(move)
+        assert move.query("SELECT source_key FROM syncd.written") == []
+
     def test_chunks_of_keys_come_to_the_same(self, make_move: MakeMove, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sweeping, "KEYS_AT_ONCE", 100)
         move = make_move(

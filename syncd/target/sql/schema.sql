@@ -33,6 +33,23 @@ CREATE TABLE IF NOT EXISTS syncd.touched (
     PRIMARY KEY (source_name, table_name, source_key, target_key)
 );
 
+-- The keys that the sweep at work settled, many in a row: an index of them costs more than merging their rows, and they
+-- are looked up only after a sweep that did not come to its end.
+CREATE TABLE IF NOT EXISTS syncd.settled (
+    source_name text NOT NULL,
+    table_name text NOT NULL,
+    round bigint NOT NULL,
+    source_keys text[] NOT NULL,
+    target_keys text[] NOT NULL
+);
+
+CREATE OR REPLACE VIEW syncd.written AS
+SELECT source_name, table_name, source_key, target_key, round
+  FROM syncd.touched
+ UNION ALL
+SELECT s.source_name, s.table_name, k.source_key, k.target_key, s.round
+  FROM syncd.settled s CROSS JOIN unnest(s.source_keys, s.target_keys) AS k(source_key, target_key);
+
 CREATE TABLE IF NOT EXISTS syncd.reject (
     source_name text NOT NULL,
     table_name text NOT NULL,
