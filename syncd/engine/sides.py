@@ -81,7 +81,7 @@ def plan_sides(connection: SourceConnection, there: TargetSide, config: Config, 
     if not catalog.tables:
         # SQLite takes an empty file, such as one made by a mistyped path, for a database without tables.
         raise SourceError("the source holds no table", where=source_name, advice="Check the path of the source")
-    ours = frozenset(name for name, checkpoint in there.checkpoints.items() if checkpoint.created)
+    ours = {name: checkpoint.definition for name, checkpoint in there.checkpoints.items() if checkpoint.created}
     compiled = expressions.compiled(connection, catalog, config)
     return compiled.told(planning.make(catalog, there.tables, config, facts(connection), ours, compiled.errors))
 

@@ -1,9 +1,12 @@
 """What a table was when it was loaded, and what changed since: a new column is taken up, all else needs a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from syncd.plan.blueprint import ColumnPlan, TablePlan
+from syncd.types import TargetType
+
+_FROM = " from "
 
 Column = tuple[str, str]
 """A source's column and the type that it declares."""
@@ -14,7 +17,7 @@ class Definition:
     """What is kept beside a table's fingerprint, so that a change of it can be named.
 
     `carried` are the target's columns, each with the expression whose value it gets and its type, which is empty in a
-    table that was there before.
+    table that was there before. With a type goes how the source keeps moments: `date from epoch_s`.
     """
 
     columns: tuple[Column, ...]
@@ -27,7 +30,7 @@ class Definition:
         return cls(
             tuple((column.name, column.declared_type) for column in plan.source.columns),
             plan.source.primary_key,
-            tuple((c.name, c.expression, c.type.name if plan.created else "") for c in plan.columns),
+            tuple((c.name, c.expression, _written(c.type) if plan.created else "") for c in plan.columns),
             plan.key,
         )
 
@@ -40,8 +43,21 @@ class Definition:
             tuple(map(str, kept["key"])),
         )
 
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """How the source keeps the moments of the target's columns, where it is not as ISO text."""
+        return {name: type_.partition(_FROM)[2] for name, _, type_ in self.carried if _FROM in type_}
+
     def as_json(self) -> dict[str, object]:
         return asdict(self)
+
+
+NOTHING = Definition((), (), (), ())
+"""Of a table that was loaded before definitions were kept."""
+
+
+def _written(type_: TargetType) -> str:
+    return f"{type_.name}{_FROM}{type_.origin}" if type_.origin else type_.name
 
 
 def added(before: Definition, plan: TablePlan) -> tuple[ColumnPlan, ...] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from syncd.config import Config
 from syncd.errors import ConfigError, MappingError, SchemaError
@@ -9,6 +10,7 @@ from syncd.model import Catalog, Skipped, Table
 from syncd.plan import columns, mapping, marks
 from syncd.plan.blueprint import ROWID_KEY, Plan, RowCheck, TablePlan, TargetTable
 from syncd.plan.constraints import with_constraints, with_unique_parents
+from syncd.plan.drift import NOTHING, Definition
 from syncd.plan.hypertables import with_hypertable, within_hypertables
 from syncd.plan.names import cut_name, same_name, styled
 from syncd.plan.order import parents_first
@@ -41,12 +43,12 @@ def make(
     targets: Mapping[str, TargetTable],
     config: Config,
     facts: Facts,
-    ours: frozenset[str] = frozenset(),
+    ours: Mapping[str, Definition | None] = MappingProxyType({}),
     unusable: tuple[SchemaError, ...] = (),
 ) -> Plan:
-    """Plan every selected table; `ours` names the source's tables for which syncd made the target's table.
+    """Plan every selected table.
 
-    `unusable` are the errors of tables that are refused whatever the two sides look like.
+    `ours` are the source's tables for which syncd made the target's table, with what they were then. `unusable` are the errors of tables that are refused whatever the two sides look like.
 
     Raises ConfigError where the configuration names a table or column that the source does not have.
     """
@@ -62,7 +64,8 @@ def make(
     for table in [table for table in chosen if table.name not in known]:
         try:
             there = _existing(_target_name(table, config), targets)
-            plan = _plan_table(table, there, config, facts, find, ours=table.name in ours)
+            made = (ours[table.name] or NOTHING) if table.name in ours else None
+            plan = _plan_table(table, there, config, facts, find, made)
             planned[table.name] = with_hypertable(plan, there, config)
         except SchemaError as error:
             refused.append(error)
@@ -114,11 +117,17 @@ def _target_name(table: Table, config: Config) -> str:
 
 
 def _plan_table(
-    table: Table, there: TargetTable | None, config: Config, facts: Facts, find: FindTable, *, ours: bool
+    table: Table,
+    there: TargetTable | None,
+    config: Config,
+    facts: Facts,
+    find: FindTable,
+    made: Definition | None,
 ) -> TablePlan:
+    """Plan one table; `made` is what it was when syncd made it in the target, None where syncd did not."""
     settings = config.table(table.name)
     name = _target_name(table, config)
-    existing = None if ours else there
+    existing = None if made else there
     if existing is None and not config.target.create_tables:
         raise SchemaError(
             f"the target has no table {name}", where=table.name, advice="Create it, or set create_tables = yes"
@@ -133,7 +142,8 @@ def _plan_table(
         found = columns.matched_columns(table, existing, values, settings, find)
         key = columns.existing_key(table, existing, found, settings)
     else:
-        choose = _as_created(table, there, values, where, facts) if there else facts.choose(table, values, where)
+        known = _as_created(table, there, made, values, where, facts) if there and made else None
+        choose = known or facts.choose(table, values, where)
         found = columns.created_columns(table, values, settings, choose)
         key = columns.created_key(table, settings, found)
         if key == (ROWID_KEY,) and table.rowid:
@@ -159,16 +169,21 @@ def _plan_table(
 
 
 def _as_created(
-    table: Table, there: TargetTable, values: tuple[mapping.Carried, ...], where: str, facts: Facts
+    table: Table,
+    there: TargetTable,
+    made: Definition,
+    values: tuple[mapping.Carried, ...],
+    where: str,
+    facts: Facts,
 ) -> columns.Typing:
     """The types with which syncd made a table stay, whatever values came since; a new column's is chosen now."""
-    types = {column.name: column.type for column in there.columns}
+    types = {c.name: TargetType(c.type, origin=made.origins.get(c.name, "")) for c in there.columns}
     new = tuple(value for value in values if value.name not in types)
     choose_new = facts.choose(table, new, where) if new else by_declared_type
 
     def choose(value: mapping.Carried) -> tuple[TargetType, str]:
         known = types.get(value.name)
-        return (TargetType(known), "as it was created") if known else choose_new(value)
+        return (known, "as it was created") if known else choose_new(value)
 
     return choose
 
