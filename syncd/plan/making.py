@@ -48,7 +48,8 @@ def make(
 ) -> Plan:
     """Plan every selected table.
 
-    `ours` are the source's tables for which syncd made the target's table, with what they were then. `unusable` are the errors of tables that are refused whatever the two sides look like.
+    `ours` are the source's tables for which syncd made the target's table, with what they were then. `unusable` are the
+    errors of tables that are refused whatever the two sides look like.
 
     Raises ConfigError where the configuration names a table or column that the source does not have.
     """
