@@ -36,3 +36,23 @@ def test_one_bad_value_does_not_change_how_the_others_are_read(move: Move) -> No
     move.sweep()
     assert move.query(SECONDS) == [(500, 5), (502, 1800000002)]
     assert [key for key, _, _ in move.refused()] == ["501"]
+
+
+def test_a_new_column_of_numbers_is_taken_up(move: Move) -> None:
+    move.write("ALTER TABLE seen ADD COLUMN gone TIMESTAMP; UPDATE seen SET gone = at + 1")
+    move.catch_up()
+    move.sweep()
+    assert move.query("SELECT DISTINCT extract(epoch FROM gone - at)::bigint FROM seen") == [(1,)]
+    move.write("UPDATE seen SET gone = at + 1; INSERT INTO seen VALUES (501, 1800000000, 1800000001)")
+    move.sweep()
+    assert full(move).found == 0
+    assert not move.rejects()
+
+
+def test_a_load_that_was_interrupted_goes_on_reading_numbers(make_move: MakeMove) -> None:
+    move = make_move(EPOCH)
+    move.configure("[sync]\nbatch_rows = 50\nworkers = 1\n")
+    move.load_for(2)
+    move.load()
+    assert full(move).found == 0
+    assert not move.rejects()
