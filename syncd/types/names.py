@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+ISO_DATE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+"""What SQLite's GLOB finds an ISO date by."""
+
 
 @dataclass(frozen=True)
 class TargetType:

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from syncd.types.names import Rendering, TargetType
+from syncd.types.names import ISO_DATE, Rendering, TargetType
 from syncd.types.rendering import rendering
 
-_DATE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _INTEGERS = ("smallint", "integer", "bigint")
 
 
@@ -26,7 +25,7 @@ def normal(e: str, affinity: str, target: TargetType) -> str | None:
             known = f"WHEN datetime({e}) IS {e} THEN {e} WHEN {plain} THEN datetime({e})||'+00'"
             return f"CASE {known} {_moment_forms(e)} ELSE {e} END"
         case "date":
-            midnight = f"{e} GLOB '{_DATE}[ T]00:00:00' OR {e} GLOB '{_DATE}[ T]00:00'"
+            midnight = f"{e} GLOB '{ISO_DATE}[ T]00:00:00' OR {e} GLOB '{ISO_DATE}[ T]00:00'"
             return f"iif({midnight},substr({e},1,10),{e})"
         case "uuid":
             return f"iif(typeof({e})='text',lower({e}),{e})"
@@ -71,8 +70,8 @@ def key_rendering(e: str, affinity: str, target: TargetType) -> Rendering:
 def _moment_forms(e: str) -> str:
     spaced = f"replace({e},'T',' ')"
     return (
-        f"WHEN {e} GLOB '{_DATE}' THEN {e}||' 00:00:00' "
-        f"WHEN {e} GLOB '{_DATE}[ T][0-2][0-9]:[0-5][0-9]' THEN {spaced}||':00' "
-        f"WHEN {e} GLOB '{_DATE}[ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9].*[0-9]' THEN rtrim(rtrim({spaced},'0'),'.') "
-        f"WHEN {e} GLOB '{_DATE}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]' THEN {spaced}"
+        f"WHEN {e} GLOB '{ISO_DATE}' THEN {e}||' 00:00:00' "
+        f"WHEN {e} GLOB '{ISO_DATE}[ T][0-2][0-9]:[0-5][0-9]' THEN {spaced}||':00' "
+        f"WHEN {e} GLOB '{ISO_DATE}[ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9].*[0-9]' THEN rtrim(rtrim({spaced},'0'),'.') "
+        f"WHEN {e} GLOB '{ISO_DATE}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]' THEN {spaced}"
     )

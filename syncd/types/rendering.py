@@ -9,12 +9,11 @@ from dataclasses import replace
 
 from syncd.model import Affinity
 from syncd.types.moments import from_number
-from syncd.types.names import Rendering, TargetType
+from syncd.types.names import ISO_DATE, Rendering, TargetType
 
 LARGEST_DOUBLE = "1.7976931348623157e308"
 _SCALE_BY_DIVISION = 9
 
-_DATE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _MINUTE = "[0-2][0-9]:[0-5][0-9]"
 _SECOND = _MINUTE + ":[0-5][0-9]"
 
@@ -191,8 +190,8 @@ def _boolean(e: str, _: Affinity, __: TargetType) -> Rendering:
 
 
 def _date(e: str, _: Affinity, __: TargetType) -> Rendering:
-    midnight = f"({e} GLOB '{_DATE}[ T]00:00:00' OR {e} GLOB '{_DATE}[ T]00:00')"
-    suspect = f"({e} NOT GLOB '{_DATE}' OR {e}>=x'')"
+    midnight = f"({e} GLOB '{ISO_DATE}[ T]00:00:00' OR {e} GLOB '{ISO_DATE}[ T]00:00')"
+    suspect = f"({e} NOT GLOB '{ISO_DATE}' OR {e}>=x'')"
     field = f"quote(iif({midnight},substr({e},1,10),{e}))"
     return Rendering(_plain(e), suspect, field, f"({suspect} AND NOT {midnight})", may_hold_text=True)
 
@@ -206,8 +205,8 @@ def _fraction(e: str, start: int) -> str:
 
 def _moment_forms(e: str) -> str:
     """True for an ISO date with an optional time of day: hours up to 23, seconds up to 59, at most microseconds."""
-    time_of_day = f"({e} GLOB '{_DATE}[ T]{_SECOND}*' AND {_fraction(e, 20)})"
-    return f"(({time_of_day} OR {e} GLOB '{_DATE}[ T]{_MINUTE}') AND substr({e},12,2)<'24' OR {e} GLOB '{_DATE}')"
+    time_of_day = f"({e} GLOB '{ISO_DATE}[ T]{_SECOND}*' AND {_fraction(e, 20)})"
+    return f"(({time_of_day} OR {e} GLOB '{ISO_DATE}[ T]{_MINUTE}') AND substr({e},12,2)<'24' OR {e} GLOB '{ISO_DATE}')"
 
 
 def _timestamp(e: str, _: Affinity, __: TargetType) -> Rendering:
