@@ -20,7 +20,7 @@ from syncd.target.database import explain
 EXIT_INTERRUPTED = 130
 
 
-@click.command(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(cls=Group)
 @click.version_option(None, "--version", package_name="syncd", message="%(prog)s %(version)s")
 def syncd() -> None:
     """Move a live SQLite application to PostgreSQL without losing a row.

@@ -14,6 +14,9 @@ from syncd.log import Format, hide
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Every command's own: click keeps a command's help option as its first context had it, with a parent or without."""
+
 
 @dataclass
 class Options:
@@ -108,7 +111,7 @@ class Command(click.Command):
     """A command that knows the global options and shows them apart from its own."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
+        super().__init__(*arguments, context_settings=_SETTINGS, **attributes)
         self._own = list(self.params)
         self.params += global_options()
 
@@ -122,7 +125,7 @@ class Group(click.Group):
     command_class = Command
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
+        super().__init__(*arguments, context_settings=_SETTINGS, **attributes)
         self._later: dict[str, str] = {}
         self._chapters: dict[str, tuple[str, ...]] = {}
         self._own = list(self.params)

@@ -130,8 +130,11 @@ def test_it_is_taken_as_soon_as_the_writer_commits(source: Path, open_writer: Op
     writer = open_writer(source)
     writer.begin()
     with closing(Fence(source)) as fence:
-        threading.Timer(0.3, writer.commit).start()
+        later = threading.Timer(0.3, writer.commit)
+        later.start()
         assert 0.2 < fence.take(seconds=5) < 3
+        # The lock is free before the writer has answered: its pipe must not be closed meanwhile.
+        later.join()
 
 
 def test_kill_9_releases_it(source: Path, open_writer: OpenWriter) -> None:

@@ -57,6 +57,12 @@ _FROM_SOURCE: dict[str, Callable[[Any], Any]] = {
 
 def assert_every_row_is_equal(source: Path, dsn: str) -> None:
     """Compare all rows of all tables, both ways, duplicates counted."""
+    faults = differences(source, dsn)
+    assert not faults, "\n".join(faults)
+
+
+def differences(source: Path, dsn: str) -> list[str]:
+    """What the two sides do not have alike, in words; some rows of each table as examples."""
     faults = []
     with closing(psycopg.connect(dsn)) as connection:
         for table, (columns, rows) in rows_of(source).items():
@@ -66,7 +72,7 @@ def assert_every_row_is_equal(source: Path, dsn: str) -> None:
             faults += [f"{table}: extra {row}" for row in list(there - here)[:_SHOWN]]
             if here != there:
                 faults.append(f"{table}: {here.total()} rows in the source, {there.total()} in the target")
-    assert not faults, "\n".join(faults)
+    return faults
 
 
 def rows_of(source: Path) -> dict[str, tuple[list[str], list[Row]]]:
