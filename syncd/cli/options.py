@@ -111,7 +111,7 @@ class Command(click.Command):
     """A command that knows the global options and shows them apart from its own."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, context_settings=_SETTINGS, **attributes)
+        super().__init__(*arguments, **{"context_settings": _SETTINGS, **attributes})
         self._own = list(self.params)
         self.params += global_options()
 
@@ -125,7 +125,7 @@ class Group(click.Group):
     command_class = Command
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, context_settings=_SETTINGS, **attributes)
+        super().__init__(*arguments, **{"context_settings": _SETTINGS, **attributes})
         self._later: dict[str, str] = {}
         self._chapters: dict[str, tuple[str, ...]] = {}
         self._own = list(self.params)

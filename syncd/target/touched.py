@@ -96,8 +96,8 @@ def forget(connection: Connection, source_name: str, tables: Iterable[str], roun
 
 
 # Keys are asked for as an array that the planner sees, never by a prepared statement: it looks them up in the index of
-# `touched`, and hashes them for `settled`. A join with them looked through all of `settled` for each: 60,000 keys took 7 s,
-# and 150,000 did not end.
+# `touched`, and hashes them for `settled`. A join with them went through all of `settled` for each: 60,000 keys took
+# 7 s, and 150,000 did not end.
 _TARGET_KEYS = (
     "SELECT source_key, array_agg(target_key) FILTER (WHERE target_key <> '') FROM syncd.written"
     " WHERE source_name = %s AND table_name = %s AND source_key <> '' AND source_key = ANY (%s::text[])"
