@@ -28,7 +28,7 @@ def verify_page(report: VerifyReport) -> Page:
     blocks = [Table(columns, rows, ("total", *sums))]
     blocks += [_columns(report.tables)] if any(table.columns for table in report.tables) else []
     blocks += [_examples(report.differences)] if report.differences else []
-    return Page(_document(report), (*blocks, *_older(report), *_end(report)))
+    return Page(_document(report), (*blocks, *_apart(report), *_end(report)))
 
 
 def _numbers(table: TableVerdict) -> tuple[int, ...]:
@@ -69,10 +69,14 @@ def _shown(value: str | None) -> str:
     return f"'{value}'" if value != value.strip() or value == "NULL" else value
 
 
-def _older(report: VerifyReport) -> Iterator[Paragraph]:
+def _apart(report: VerifyReport) -> Iterator[Paragraph]:
+    """Rows that the two sides do not have alike, and that are no difference."""
     if older := sum(table.older for table in report.tables):
         told = (older, noun(older, "rejected row"), "stands" if older == 1 else "stand")
         yield Paragraph("{} {} {} in an older version in the target: syncd rejects list", told, "yellow")
+    if kept := sum(table.kept for table in report.tables):
+        told = (kept, noun(kept, "row"), "stays" if kept == 1 else "stay")
+        yield Paragraph("{} {} that the source has no longer {} by deletes = no", told, "yellow")
 
 
 def _end(report: VerifyReport) -> tuple[Paragraph, ...]:
@@ -112,5 +116,6 @@ def _verdict_document(table: TableVerdict) -> dict[str, object]:
         "columns": dict(table.columns),
         "repaired": table.repaired,
         "rejected_older": table.older,
+        "kept": table.kept,
         "differences": table.found,
     }

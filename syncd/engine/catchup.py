@@ -9,7 +9,7 @@ from types import MappingProxyType
 import apsw
 
 from syncd.engine.again import ReadAgain
-from syncd.engine.growing import NewColumns, add_columns, new_columns
+from syncd.engine.growing import NewColumns, changed_tables, take_up
 from syncd.engine.lag import Lag
 from syncd.engine.pace import Pace
 from syncd.engine.reading import NO_BASE, NextBase, Readers, TableReading
@@ -19,6 +19,7 @@ from syncd.engine.writing import Rejects, Writer
 from syncd.errors import NotReadyError, SchemaError
 from syncd.model import PassReport, Phase, TableReport, together
 from syncd.plan import Plan
+from syncd.plan.drift import Definition
 from syncd.target import reject, touched
 from syncd.target.database import Connection, transaction, translated
 from syncd.target.stage import Stage
@@ -113,8 +114,12 @@ class Catchup:
 
     def rebase(self, tables: Iterable[str], snapshot: str | None, detail: str) -> None:
         """End a sweep: the snapshot becomes the base of these tables, and earlier rounds are forgotten, at once."""
-        state = self._sides.state
-        rebased = [replace(self.known[name], base_snapshot=snapshot, error="") for name in tables]
+        state, wanted = self._sides.state, frozenset(tables)
+        rebased = [
+            replace(self.known[table.name], base_snapshot=snapshot, definition=Definition.of(table), error="")
+            for table in (self.plan.tables if self.plan else ())
+            if table.name in wanted
+        ]
         with transaction(self.connection):
             state.confirm_epoch(self.connection)
             state.save(self.connection, *rebased)
@@ -228,7 +233,7 @@ class Catchup:
                     self._held = self._holding(readers.plan)
                     self._not_read.update(again.keys() & self._held)
                     active = {name: known for name, known in self._active().items() if name not in self._held}
-                    grown = new_columns(readers.plan, active)
+                    grown = changed_tables(readers.plan, active)
                     if not grown:
                         readings = readers.read(active, again, spool, thorough=thorough, next_base=next_base, seen=seen)
                         if observe:
@@ -241,11 +246,11 @@ class Catchup:
         return seen, readings
 
     def _grow(self, plan: Plan, grown: NewColumns) -> None:
-        """Take new columns up, and plan anew: from now on their types are the target's."""
+        """Take up what changed, and plan anew: from now on the types of new columns are the target's."""
         for table in plan.tables:
             if table.name in grown:
                 known, columns = self._writer.known[table.name], grown[table.name]
-                self._writer.known[table.name] = add_columns(self._sides, self.connection, table, known, columns)
+                self._writer.known[table.name] = take_up(self._sides, self.connection, table, known, columns)
         self._readers = None
 
     def _holding(self, plan: Plan) -> frozenset[str]:

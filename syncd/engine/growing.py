@@ -1,4 +1,4 @@
-"""New columns of the source, taken up by the tables that syncd created while it keeps them current."""
+"""What changed in a table since it was loaded, taken up while it is kept current: new columns, another mapping."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,13 +12,13 @@ from syncd.target.database import Connection, transaction
 from syncd.target.state import Checkpoint
 
 NewColumns = Mapping[str, tuple[ColumnPlan, ...]]
-"""The columns that tables are to get, by the source's table."""
+"""The columns that changed tables are to get, none where only their mapping changed, by the source's table."""
 
 
-def new_columns(plan: Plan, known: Mapping[str, Checkpoint]) -> NewColumns:
-    """The columns that tell tables from what they were when they were loaded, where nothing else does."""
+def changed_tables(plan: Plan, known: Mapping[str, Checkpoint]) -> NewColumns:
+    """The tables that are not what they were when they were loaded, where that can be taken up."""
     found = {
-        table.name: drift.added(before, table)
+        table.name: drift.taken_up(before, table)
         for table in plan.tables
         if (checkpoint := known.get(table.name))
         and checkpoint.fingerprint != table.fingerprint
@@ -27,15 +27,15 @@ def new_columns(plan: Plan, known: Mapping[str, Checkpoint]) -> NewColumns:
     return {name: columns for name, columns in found.items() if columns is not None}
 
 
-def add_columns(
+def take_up(
     sides: Sides, connection: Connection, table: TablePlan, known: Checkpoint, columns: tuple[ColumnPlan, ...]
 ) -> Checkpoint:
     """Add the columns and forget how far the table has come, in one transaction; returns what it stands at then.
 
     A table that was there before is not altered: somebody has given it the columns, or left them out.
 
-    The next pass reads all its rows again, as far as it has a mark, and the next sweep compares all of them: no base
-    holds the new values.
+    The next pass reads all its rows again, as far as it has a mark, and the next sweep compares all of them, deletes
+    included: no base holds the new values, or tells which rows belonged before.
     """
     begun = replace(
         known,
@@ -46,13 +46,20 @@ def add_columns(
         base_snapshot=None,
         error="",
     )
-    said = ", ".join(f"{column.name} {column.type.name}" for column in columns) or "none, by the configuration"
+    name, said = _told(table, known, columns)
     with transaction(connection):
         sides.state.confirm_epoch(connection)
         if table.created:
             ddl.add_columns(connection, sides.schema, table, columns)
         sides.state.save(connection, begun)
         proven.forget(connection, sides.state.source_name, [table.name])
-        sides.state.record(connection, "WARNING", "column_added", table.name, said)
-    event("WARNING", "column_added", f"{table.name}: new columns are taken up: {said}", table=table.name)
+        sides.state.record(connection, "WARNING", name, table.name, said)
+    event("WARNING", name, f"{table.name}: taken up: {said}", table=table.name)
     return begun
+
+
+def _told(table: TablePlan, known: Checkpoint, columns: tuple[ColumnPlan, ...]) -> tuple[str, str]:
+    """The event, and what it tells."""
+    if known.definition and known.definition.sql == drift.Definition.of(table).sql:
+        return "mapping_changed", drift.told(known.definition, table)
+    return "column_added", ", ".join(f"{c.name} {c.type.name}" for c in columns) or "none, by the configuration"

@@ -148,7 +148,7 @@ class _Sweep:
         return known is not None and known.phase is Phase.CATCHUP and known.fingerprint == table.fingerprint
 
     def _find_differing(self, image: Database, pending: Pending) -> None:
-        base = self._catchup.known[pending.plan.name].base_snapshot
+        base = self._base(pending.plan)
         if base and image.private:
             try:
                 for changed in self._difference(base, image).rows(pending.plan):
@@ -159,6 +159,12 @@ class _Sweep:
                 event("WARNING", "base_unusable", str(error), table=pending.plan.name)
                 pending.clear()
         compare(self._sides, image, pending.plan, pending)
+
+    def _base(self, table: TablePlan) -> str | None:
+        """The base of a table; none where it would not tell of rows that stayed while deletes were not carried over."""
+        known = self._catchup.known[table.name]
+        was_kept = known.definition is not None and not known.definition.deletes
+        return None if was_kept and table.deletes else known.base_snapshot
 
     def _difference(self, base: str, image: Database) -> Difference:
         if base not in self._bases:

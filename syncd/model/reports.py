@@ -71,7 +71,8 @@ class Difference:
 class TableVerdict:
     """What verify found in one table. Counts are rows; `columns` counts the different rows by column.
 
-    `older` of the rejected rows stand in the target as they were before; only a full comparison counts them.
+    `older` of the rejected rows stand in the target as they were before, and `kept` rows that the source has no longer
+    stay there by the configuration; only a full comparison counts them.
 
     `differences` are examples of the counted kinds, and every difference of another kind.
     """
@@ -87,6 +88,7 @@ class TableVerdict:
     converted: int = 0
     repaired: int = 0
     older: int = 0
+    kept: int = 0
     columns: tuple[tuple[str, int], ...] = ()
     differences: tuple[Difference, ...] = ()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from syncd.engine.verify.verifying import Asked, verify
-from tests.plugins.moving import MakeMove, Move
+from tests.plugins.moving import TOLERANT, MakeMove, Move
 from tests.plugins.source import OpenWriter
 
 _ITEMS = """
@@ -177,3 +177,49 @@ def test_a_kill_between_the_new_column_and_its_values_leaves_nothing_unfilled(
     assert move.query("SELECT grade FROM item") == [(None,), (None,)]
     assert not move.catch_up().stopped
     assert move.query("SELECT grade FROM item") == [("new",), ("new",)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said", "rows"),
+    [
+        ("where = id > 1", "", "the condition `where` was (id > 1), now none", [(1, "a"), (2, "b"), (3, "c")]),
+        ("", "where = id > 1", "the condition `where` was none, now (id > 1)", [(2, "b"), (3, "c")]),
+        (
+            "check.small = id < 3",
+            "check.small = id < 9",
+            "the condition `check.small` was (id < 3), now (id < 9)",
+            [(1, "a"), (2, "b"), (3, "c")],
+        ),
+        (
+            "column.v = upper(v)",
+            "column.v = v || '!'",
+            "the target's column v got (upper(v)) as text, now (v || '!') as text",
+            [(1, "a!"), (2, "b!"), (3, "c!")],
+        ),
+    ],
+)
+@pytest.mark.parametrize("target", ["", _THERE], ids=["created", "existing"])
+def test_another_mapping_of_the_same_table_is_taken_up(
+    make_move: MakeMove, target: str, before: str, after: str, said: str, rows: list[tuple[int, str]]
+) -> None:
+    move = make_move(_ITEMS + "INSERT INTO item VALUES (3, 'c');", target)
+    move.configure(f"{TOLERANT}[table:item]\n{before}\n")
+    move.load()
+    move.configure(f"{TOLERANT}[table:item]\n{after}\n")
+    assert not move.sweep().refused
+    assert move.query("SELECT id, v FROM item ORDER BY id") == rows
+    assert _events(move, "mapping_changed") == [("item", said if not target else said.replace(" as text", ""))]
+    assert move.query("SELECT count(*) FROM syncd.reject") == [(0,)]
+    assert _not_compared(move) == {}
+
+
+def test_a_column_that_gets_no_value_any_longer_stops_the_table(move: Move) -> None:
+    move.configure(TOLERANT + "[table:item]\nexclude = v\n")
+    _stopped(move)
+    assert "the target's column v gets no value any longer" in _error(move)
+
+
+def test_another_table_of_the_target_stops_the_table(move: Move) -> None:
+    move.configure(TOLERANT + "[table:item]\ntarget = thing\n")
+    _stopped(move)
+    assert "the target's table was item, now thing" in _error(move)

@@ -169,6 +169,18 @@ class TestBase:
         assert move.sweep().applied.deleted == 0
         assert len(move.query(ITEMS)) == 5
 
+    def test_rows_that_stayed_go_once_deletes_are_wanted(self, move: Move) -> None:
+        move.configure(TOLERANT + "[table:item]\ndeletes = no\n")
+        move.write("DELETE FROM item WHERE id = 1; UPDATE item SET id = 50, v = 'z' WHERE id = 2")
+        move.sweep()
+        assert len(move.query(ITEMS)) == 6
+        move.configure(TOLERANT)
+        assert move.sweep().applied.deleted == 2
+        equal(move)
+        move.write("DELETE FROM item WHERE id = 3")
+        assert move.sweep().read_again == 1
+        equal(move)
+
     def test_an_accepted_source_is_compared_with_the_target(self, move: Move) -> None:
         source = move.source.with_name("other.db")
         with closing(sqlite3.connect(source)) as database:

@@ -316,5 +316,7 @@ def test_rows_that_stay_by_configuration_are_no_difference(items: Move) -> None:
     items.configure(f"{TOLERANT}[table:item]\ndeletes = no\n")
     items.write("DELETE FROM item WHERE id IN (1, 50)")
 
-    assert full(items).found == 0
+    report = full(items)
+    assert report.found == 0
+    assert [table.kept for table in report.tables] == [2]
     assert items.query("SELECT count(*) FROM item") == [(100,)]

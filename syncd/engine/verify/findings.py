@@ -107,6 +107,11 @@ class Findings:
         """Whether there is anything to look at again, or to repair."""
         return bool(self.suspects or self.extra)
 
+    @property
+    def kept(self) -> int:
+        """How many rows that the source has no longer stay in the target, as deletes are not carried over."""
+        return 0 if self.plan.deletes else max(0, self.target_rows - self.matched - self.older)
+
     def verdict(self) -> TableVerdict:
         missing = sum(row.missing for row in self.suspects.values())
         columns = Counter(name for row in self.suspects.values() for name in row.columns) + self._columns_beyond
@@ -122,6 +127,7 @@ class Findings:
             converted=self.converted["rows"],
             repaired=self.repaired,
             older=self.older,
+            kept=self.kept,
             columns=tuple(columns.most_common()),
             differences=(*self.further, *self._examples()),
         )
