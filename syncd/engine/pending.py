@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 from syncd.engine.again import ReadAgain
+from syncd.engine.spool import kept_in
 from syncd.plan import TablePlan
 from syncd.source.database import SourceConnection
 from syncd.source.holders import TargetKeys, canonical, is_own
@@ -30,7 +31,9 @@ class Pending:
     """
 
     def __init__(self, directory: Path, plan: TablePlan) -> None:
+        """The keys lie in `directory` where they are many; StopError is raised where its disk is full."""
         self.plan = plan
+        self._directory = directory
         self.count = 0
         self.target_keys = 0
         self._file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(directory)))  # noqa: SIM115
@@ -53,8 +56,9 @@ class Pending:
     def _write(self) -> None:
         """Write the last entries as one line: one by one they would take ten times as long."""
         if self._last:
-            self._file.seek(0, os.SEEK_END)
-            self._file.write(json.dumps(self._last).encode() + b"\n")
+            with kept_in(self._directory, "what a sweep has found"):
+                self._file.seek(0, os.SEEK_END)
+                self._file.write(json.dumps(self._last).encode() + b"\n")
             self._last = []
 
     def clear(self) -> None:

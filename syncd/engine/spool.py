@@ -2,6 +2,8 @@
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -11,6 +13,19 @@ from syncd.model import Batch, Refusal
 
 IN_MEMORY = 64 * 2**20
 """Bytes that stay in memory; what comes after them is written to a file without a name in `state_dir`."""
+
+
+@contextmanager
+def kept_in(directory: Path, what: str) -> Iterator[None]:
+    """Turn a fault of the disk into StopError."""
+    try:
+        yield
+    except OSError as error:
+        raise StopError(
+            f"{what} cannot be kept: {error.strerror}",
+            where=str(directory),
+            advice="Free some space, or set [sync] state_dir to a disk with more",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -45,15 +60,9 @@ class Spool:
             batch.refusals,
             hashlib.sha256(batch.payload).digest(),
         )
-        try:
+        with kept_in(self._directory, "what a pass has read"):
             self._file.seek(self._size)
             self._file.write(batch.payload)
-        except OSError as error:
-            raise StopError(
-                f"what a pass has read cannot be kept: {error.strerror}",
-                where=str(self._directory),
-                advice="Free some space, or set [sync] state_dir to a disk with more",
-            ) from error
         self._size += len(batch.payload)
         self.rows += batch.rows
         return held

@@ -79,7 +79,7 @@ def secure(state_dir: Path, name: str) -> None:
 
 
 def opened(state_dir: Path, name: str) -> Database:
-    """Open a snapshot. Raises SnapshotError where it is gone, cut short, or no database.
+    """Open a snapshot. Raises SnapshotError where it is gone, cut short, no database, or may not be read.
 
     Its pages are not all checked: `PRAGMA quick_check` takes longer than the copy, 0.4 s for 113 MB against 0.3. A
     damaged page of a b-tree is met when the rows on it are compared.
@@ -94,6 +94,8 @@ def opened(state_dir: Path, name: str) -> Database:
         raise SnapshotError(
             "the private copy of the source is gone", where=str(path), advice="Compare with the target in its place"
         ) from error
+    except OSError as error:
+        raise damaged(path, f"it cannot be read: {error.strerror}") from error
     except SnapshotError:
         raise
     except SourceError as error:

@@ -9,10 +9,12 @@ import psycopg
 import pytest
 
 from syncd.engine import spool
+from syncd.engine.pending import Pending
 from syncd.errors import StopError
 from syncd.model import Batch
 from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
 from tests.plugins.disk import MakeDisk, fill
+from tests.plugins.images import Images
 from tests.plugins.patience import wait_until
 from tests.plugins.scene import MakeScene, Scene
 from tests.plugins.source import MakeSource, OpenWriter
@@ -155,6 +157,14 @@ def test_a_pass_that_the_disk_cannot_hold_stops(small_disk: Path, monkeypatch: p
     with pytest.raises(StopError, match="No space left"):
         kept.add(Batch(bytes(2**20), rows=1, read=1, last="1"))
     kept.close()
+
+
+def test_a_sweep_whose_keys_the_disk_cannot_hold_stops(small_disk: Path, tmp_path: Path) -> None:
+    table = Images(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY)").plan()
+    fill(small_disk)
+    with closing(Pending(small_disk, table)) as found, pytest.raises(StopError, match="No space left"):
+        for key in range(200_000):
+            found.add(str(key), [str(key)])
 
 
 def test_a_state_directory_that_cannot_be_made_is_named(scene: Scene, tmp_path: Path, run_syncd: RunSyncd) -> None:

@@ -47,6 +47,12 @@ def test_one_that_is_gone(filled: Images) -> None:
         snapshot.opened(filled.folder, "0123")
 
 
+def test_one_that_cannot_be_read(filled: Images) -> None:
+    snapshot.path_of(filled.folder, "0123").mkdir()
+    with pytest.raises(SnapshotError, match="cannot be read: Is a directory"):
+        snapshot.opened(filled.folder, "0123")
+
+
 @pytest.mark.parametrize("kept", [0, 50, 1000, 20_000])
 def test_one_that_is_cut_short(filled: Images, kept: int) -> None:
     path = snapshot.path_of(filled.folder, name := filled.copy())
