@@ -6,6 +6,7 @@ Each batch commits together with its checkpoint, so a load that was killed goes 
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from syncd.errors import SchemaError, TargetUnavailableError
 from syncd.log import event
 from syncd.model import Applied, PassReport, Phase, Skipped, TableReport
 from syncd.plan import Plan, TablePlan
-from syncd.source import snapshot
+from syncd.source import integrity, snapshot
 from syncd.source.database import Database
 from syncd.target import catalog as target_catalog
 from syncd.target import ddl, reject
@@ -128,8 +129,10 @@ def _load_tables(
             with translated(), guard(worker.connection), loads[table].measuring(Step.WAIT):
                 _finish_table(sides, worker.connection, loads[table])
 
+    sound = integrity.checked(origin.path, sides.source.path, stopping) if private else nullcontext()
     try:
-        run_crew(workers, {name: Job(load.waits_for, load.parts) for name, load in loads.items()}, copy, finish)
+        with sound:
+            run_crew(workers, {name: Job(load.waits_for, load.parts) for name, load in loads.items()}, copy, finish)
     finally:
         ending.set()
         for worker in workers:

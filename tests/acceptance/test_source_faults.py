@@ -12,7 +12,7 @@ from syncd.market.build import create
 from tests.plugins.cli import RunSyncd, StartSyncd
 from tests.plugins.patience import wait_until
 from tests.plugins.scene import MakeScene, Scene
-from tests.plugins.source import OpenWriter
+from tests.plugins.source import MakeSource, OpenWriter
 
 NOT_PERMITTED = 77
 WAITS = {"load": "event=retry", "sync": "event=retry", "run": "event=waiting"}
@@ -117,6 +117,27 @@ def test_a_damaged_page_stops_a_load(scene: Scene, run_syncd: RunSyncd) -> None:
     assert not scene.is_loaded
 
 
+def test_damage_where_no_row_lies_is_found_by_a_load(scene: Scene, run_syncd: RunSyncd) -> None:
+    damage_last_page(scene.source, "idx_trades_status")
+    ended = run_syncd("load", "-c", scene.config, timeout=20)
+    assert ended.returncode == 1, ended.stderr
+    assert "the database is damaged" in ended.stderr
+
+
+def test_rows_against_a_constraint_are_no_damage(
+    make_source: MakeSource, database: str, tmp_path: Path, run_syncd: RunSyncd
+) -> None:
+    source = make_source(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, NULL), (2, 'b');"
+        "PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_schema SET sql = 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT NOT NULL CHECK (v > 1))'"
+    )
+    ended = run_syncd(
+        "load", "--force", "--source", source, "--target", database, env={"SYNCD_STATE_DIR": str(tmp_path)}
+    )
+    assert "damaged" not in ended.stderr
+
+
 def test_a_replaced_source_stops_a_daemon_until_it_is_accepted(
     scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, tmp_path: Path
 ) -> None:
@@ -205,12 +226,12 @@ def spoil(source: Path, fault: str) -> None:
             source.write_text("ticker,region\n" * 1000)
 
 
-def damage_last_page(source: Path, table: str) -> None:
-    """Overwrite the page with the table's last rows; nobody has the file open."""
+def damage_last_page(source: Path, name: str) -> None:
+    """Overwrite the last leaf of a table or an index; nobody has the file open."""
     with closing(apsw.Connection(str(source))) as database:
         database.execute("PRAGMA journal_mode = DELETE")
         found = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path DESC LIMIT 1"
-        page = int(database.execute(found, (table,)).get)
+        page = int(database.execute(found, (name,)).get)
         size = int(database.pragma("page_size"))
     with source.open("r+b") as file:
         file.seek((page - 1) * size)
