@@ -1,4 +1,4 @@
-"""What a writer in WAL mode feels of a load beside it: SQLITE_BUSY never, and the p99 of its commits.
+"""What a writer in WAL mode feels of a load, or of sweeps, beside it: SQLITE_BUSY never, and the p99 of its commits.
 
 python -m tests.benchmarks.writer [--pairs 3] [--rows 966301] [--rate 100]
 """
@@ -50,6 +50,20 @@ def _beside_load(server: OwnServer, source: Path, state: Path, seconds: float, r
         loads.join()
 
 
+def _beside_sweeps(server: OwnServer, source: Path, state: Path, seconds: float, rate: float) -> dict[str, float]:
+    """Trade while a daemon sweeps again and again."""
+    with database(server) as dsn:
+        run(syncd("load", source=source, dsn=dsn, state_dir=state))
+        daemon = subprocess.Popen(
+            syncd("run", source=source, dsn=dsn, state_dir=state, settings="sweep = 10ms\n"), stderr=subprocess.DEVNULL
+        )
+        try:
+            return _trade(source, seconds, rate)
+        finally:
+            daemon.terminate()
+            daemon.wait()
+
+
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--pairs", type=int, default=3)
@@ -60,14 +74,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, running_server() as server:
         source = Path(folder, "market.db")
         create(source, rows=chosen.rows)
-        alone, beside, busy = [], [], 0.0
-        for _ in range(chosen.pairs):
-            alone.append(_trade(source, chosen.seconds, chosen.rate)["p99"] * 1000)
-            ended = _beside_load(server, source, Path(folder, "state"), chosen.seconds, chosen.rate)
-            beside.append(ended["p99"] * 1000)
-            busy += ended["busy"]
-        show("p99 of a commit beside a load / alone, ms", beside, alone, 2)
-        print(f"SQLITE_BUSY met beside the load: {busy:.0f} (asked: 0)")
+        for what, trade_beside in (("a load", _beside_load), ("sweeps", _beside_sweeps)):
+            alone, beside, busy = [], [], 0.0
+            for _ in range(chosen.pairs):
+                alone.append(_trade(source, chosen.seconds, chosen.rate)["p99"] * 1000)
+                ended = trade_beside(server, source, Path(folder, "state"), chosen.seconds, chosen.rate)
+                beside.append(ended["p99"] * 1000)
+                busy += ended["busy"]
+            show(f"p99 of a commit beside {what} / alone, ms", beside, alone, 2)
+            print(f"SQLITE_BUSY met beside {what}: {busy:.0f} (asked: 0)")
 
 
 if __name__ == "__main__":
