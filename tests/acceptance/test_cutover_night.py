@@ -168,6 +168,45 @@ def test_a_difference_among_what_changed_is_found(scene: Scene, run_syncd: RunSy
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.usefixtures("held_at")
+@pytest.mark.parametrize(
+    ("mode", "definition"),
+    [
+        ("changed", "CREATE TABLE late (id INTEGER PRIMARY KEY, said TEXT)"),
+        ("full", "CREATE TABLE late (rowid TEXT, oid TEXT, _rowid_ TEXT)"),
+    ],
+)
+def test_a_table_that_came_after_the_ready_check_is_not_left_behind(
+    mode: str, definition: str, scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, open_writer: OpenWriter
+) -> None:
+    assert run_syncd("verify", "-c", scene.config).returncode == 0
+    hold(scene, "fence")
+    cutover = start_syncd("cutover", "--yes", "--verify", mode, "-c", scene.config)
+    wait_until(lambda: is_sleeping(scene), "before the fence", 60)
+    writer = open_writer(scene.source)
+    writer.execute(definition)
+    writer.execute(
+        "INSERT INTO late VALUES (1, 'precious')" if mode == "changed" else "INSERT INTO late VALUES (1, 2, 3)"
+    )
+    hold(scene, "")
+
+    assert cutover.wait(60) == 3, cutover.stderr
+    assert "late: not compared" in cutover.stderr
+    assert state(scene) == "aborted"
+    if mode == "changed":
+        assert run_syncd("load", "-c", scene.config).returncode == 0
+        assert run_syncd("cutover", "--yes", "--verify", mode, "-c", scene.config).returncode == 0
+        assert scene.ask("SELECT said FROM late") == [("precious",)]
+
+
+def test_a_loaded_table_that_is_left_out_now_is_told(scene: Scene, run_syncd: RunSyncd) -> None:
+    scene.config.write_text(scene.config.read_text() + "skip = exchange_rate_history\n")
+
+    ready = run_syncd("cutover", "--check", "-c", scene.config)
+
+    assert (ready.returncode, "note   exchange_rate_history: it was loaded" in ready.stdout) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("statement", "planted"),
     [

@@ -53,7 +53,7 @@ def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport) -> ReadyRepor
     with translated():
         known = sides.checkpoints()
         found = (
-            *_tables(plan, known),
+            *tables(plan, known),
             *_lag(last),
             *_rejects(sides, asked),
             *_verified(sides, plan, asked),
@@ -80,7 +80,8 @@ def _shape(sides: Sides) -> Iterator[Obstacle]:
         yield Obstacle(refused.where, refused.what)
 
 
-def _tables(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
+def tables(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
+    """The tables whose rows would stay behind: not loaded, at a standstill, or not what they were when loaded."""
     for error in plan.refused:
         yield Obstacle(error.where, f"its two sides do not fit: {error.what}")
     for table in plan.tables:
@@ -93,7 +94,19 @@ def _tables(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
             yield Obstacle(table.name, "its definition or its mapping is not the one that it was loaded with")
         elif checkpoint.error:
             yield Obstacle(table.name, checkpoint.error)
-    for name in known.keys() - {table.name for table in plan.tables} - {skipped.name for skipped in plan.skipped}:
+    yield from _left_out(plan, known)
+
+
+def _left_out(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
+    for skipped in plan.skipped:
+        if skipped.is_lost:
+            said = f"its rows would stay behind, unless [sync] skip names it: {skipped.reason}"
+            yield Obstacle(skipped.name, said)
+        elif skipped.name in known:
+            said = f"it was loaded, and is {skipped.reason} now: its rows are not kept current, and not compared"
+            yield Obstacle(skipped.name, said, warning=True)
+    told = {table.name for table in plan.tables} | {skipped.name for skipped in plan.skipped}
+    for name in known.keys() - told - {error.where for error in plan.refused}:
         yield Obstacle(name, "the source has this table no longer")
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from syncd.config import FenceKind
 from syncd.engine import timescale
 from syncd.engine.catchup import Catchup
-from syncd.engine.cutover import finish, hooks, ready, record
+from syncd.engine.cutover import finish, frozen, hooks, ready, record
 from syncd.engine.cutover.after import Aftermath, with_checksums
 from syncd.engine.cutover.asked import Asked, who
 from syncd.engine.cutover.changed import verify_changed
@@ -59,9 +59,7 @@ def _look(sides: Sides, catchup: Catchup, asked: Asked) -> tuple[ready.ReadyRepo
         raise NotReadyError("nothing is loaded yet", where=str(sides.source.path), advice="First: syncd load")
     catchup.run()
     last = catchup.run()
-    there = sides.look_at_target()
-    with sides.source.transaction() as connection:
-        plan = sides.plan(connection, there)
+    plan = frozen.planned(sides)
     return ready.look(sides, plan, asked, last), plan
 
 
@@ -118,7 +116,7 @@ class _Cutover:
         self._raise_fence()
         self._final_drain(self._catchup)
         self._sweep(self._catchup)
-        self._verify(self._catchup, plan)
+        plan = self._verify(self._catchup)
         with self._step(Stage.SEQUENCES) as done:
             self._notes.sequences = finish.set_sequences(self._sides, plan)
             done(f"{len(self._notes.sequences)} sequences")
@@ -222,22 +220,24 @@ class _Cutover:
             changed = report.applied.written + report.applied.deleted
             done(f"{counted(report.read_again, 'row')} read again, {changed} changed")
 
-    def _verify(self, catchup: Catchup, plan: Plan) -> None:
-        """Prove that both sides are equal, at the position at which the fence holds them."""
+    def _verify(self, catchup: Catchup) -> Plan:
+        """Prove that both sides are equal, at the position at which the fence holds them; returns the plan there."""
         with self._step(Stage.VERIFY) as done:
+            self._notes.plan = plan = frozen.planned(self._sides)
             self._confirm_rejects(catchup)
-            found = self._compare(catchup, plan)
+            found = frozen.compared(self._sides, plan, lambda fitting: self._compare(catchup, fitting))
             self._notes.verified = found
             self._warden.confirm()
             if found.found:
-                said = "; ".join(f"{one.table}: {one.kind} {one.key}" for one in found.differences[:3])
+                said = "; ".join(f"{one.table}: {one.kind} {one.key or one.detail}" for one in found.differences[:3])
                 raise DifferentError(
                     f"{counted(found.found, 'difference')} at the frozen position: {said}",
                     where=self._sides.target.shown,
-                    advice="Look at them: syncd report; repair them: syncd verify --repair",
+                    advice="Look at them: syncd report; repair them: syncd load, then syncd verify --repair",
                 )
             self._confirm_fence()
             done(f"{found.mode}: {sum(one.compared for one in found.tables)} rows compared, no difference")
+        return plan
 
     def _compare(self, catchup: Catchup, plan: Plan) -> VerifyReport:
         progress = Comparing(self._checklist, self._warden.confirm)
