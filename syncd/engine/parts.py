@@ -12,7 +12,7 @@ from syncd.plan.drift import Definition
 from syncd.source import duplicates, ranges
 from syncd.source.database import Database
 from syncd.source.render import row_data
-from syncd.target import ddl, reject
+from syncd.target import ddl, promoted, reject
 from syncd.target.database import transaction
 from syncd.target.stage import duplicate_key
 from syncd.target.state import TABLE_PART, Checkpoint
@@ -86,6 +86,7 @@ def partition(sides: Sides, table: TablePlan, source: Database, snapshot_name: s
         sides.state.confirm_epoch(sides.control)
         if table.created:
             ddl.create_table(sides.control, sides.schema, table)
+            promoted.forget(sides.control, sides.schema, table.target)
         sides.state.save(sides.control, own)
         for number, (place, until) in enumerate(spans, start=1):
             sides.state.save(sides.control, replace(own, part=number, place=place, until=until, created=False))

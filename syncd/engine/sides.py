@@ -10,7 +10,7 @@ from pathlib import Path
 from syncd import plan as planning
 from syncd.config import Config
 from syncd.engine import choosing
-from syncd.errors import RefusedError, SourceError, UsageError
+from syncd.errors import RefusedError, SourceError, TablePromotedError, UsageError
 from syncd.model import Table, digest
 from syncd.plan import AUTO_DATE_ROWS, Facts, Plan, TargetTable
 from syncd.quoting import identifier
@@ -18,6 +18,7 @@ from syncd.source import catalog as source_catalog
 from syncd.source import expressions, snapshot
 from syncd.source.database import Database, SourceConnection, query
 from syncd.target import catalog as target_catalog
+from syncd.target import promoted
 from syncd.target.cutover import CutoverState
 from syncd.target.database import Connection, Target, connect
 from syncd.target.lock import Lock
@@ -173,12 +174,12 @@ def _own(
 def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     """Begin a new epoch as the source's owner; returns the directory of its private files.
 
-    Snapshots that no checkpoint names are removed: they are what a crash left behind. Raises PromotedError where the
-    target took over from this source.
+    Snapshots that no checkpoint names are removed: they are what a crash left behind. Raises PromotedError as
+    `confirm_not_promoted` does.
     """
     state, control = sides.state, sides.control
     state.create(control)
-    CutoverState(state.source_name).confirm_not_promoted(control)
+    confirm_not_promoted(sides)
     known = state.register(control, sides.source.identity, accept_new_source=accept_new_source)
     if accept_new_source and known.identity != sides.source.identity:
         state.forget_positions(control)
@@ -195,3 +196,27 @@ def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     named = frozenset(c.base_snapshot for c in state.checkpoints(control) if c.base_snapshot)
     snapshot.discard_others(directory, named)
     return directory
+
+
+def confirm_not_promoted(sides: Sides) -> None:
+    """Raise PromotedError where the target took over from this source, or tables that this one goes into from another.
+
+    The other one may be this file under its former name, or the original of a copy: its rows are older than those that
+    PostgreSQL has by now. A source that goes into tables of its own is welcome.
+    """
+    CutoverState(sides.state.source_name).confirm_not_promoted(sides.control)
+    taken = promoted.tables(sides.control, sides.schema)
+    if not taken:
+        return
+    there = target_catalog.read(sides.control, sides.schema)
+    with sides.source.transaction() as connection:
+        targets = planning.targets_of(source_catalog.read(connection), there, sides.config)
+    if lost := [target for target in targets if target in taken]:
+        first = taken[lost[0]]
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise TablePromotedError(
+            f"PostgreSQL took over {lost[0]}{more} at {first.at} from {first.source_name}; no syncd writes there again",
+            where=str(sides.source.path),
+            advice="If this file is that source, or a copy of it: write to PostgreSQL. Another source needs tables of "
+            "its own: [target] schema, or target in [table:NAME]",
+        )

@@ -16,7 +16,7 @@ from syncd.plan.blueprint import (
     UniquePlan,
 )
 from syncd.plan.columns import Typing
-from syncd.plan.making import Facts, by_declared_type, make
+from syncd.plan.making import Facts, by_declared_type, make, targets_of
 from syncd.plan.mapping import Carried, carried
 from syncd.plan.names import cut_name
 from syncd.plan.order import parents_first
@@ -47,4 +47,5 @@ __all__ = [
     "cut_name",
     "make",
     "parents_first",
+    "targets_of",
 ]

@@ -108,6 +108,12 @@ def _chosen(catalog: Catalog, config: Config) -> tuple[list[Table], tuple[Skippe
     return chosen, tuple(Skipped(t.name, "left out by the configuration") for t in left_out)
 
 
+def targets_of(catalog: Catalog, targets: Mapping[str, TargetTable], config: Config) -> tuple[str, ...]:
+    """The tables of the target that are there, and that the selected tables go into. Raises ConfigError."""
+    found = (_existing(_target_name(table, config), targets) for table in _chosen(catalog, config)[0])
+    return tuple(table.name for table in found if table)
+
+
 def _existing(name: str, targets: Mapping[str, TargetTable]) -> TargetTable | None:
     found = same_name(name, targets)
     return targets[found] if found is not None else None

@@ -14,9 +14,9 @@ from syncd.engine.catchup import Catchup
 from syncd.engine.check import confirm_go
 from syncd.engine.load import load
 from syncd.engine.pace import Pace
-from syncd.engine.sides import Ownership, Sides, opened, source_path, take_over
+from syncd.engine.sides import Ownership, Sides, confirm_not_promoted, opened, source_path, take_over
 from syncd.engine.timescale import shape_if_possible
-from syncd.errors import PromotedError, RetryError, SourceBusyError, StopError
+from syncd.errors import PromotedError, RetryError, SourceBusyError, StopError, TablePromotedError
 from syncd.log import event
 from syncd.service.heart import Heart
 from syncd.service.sampler import Sampler
@@ -58,6 +58,9 @@ def run_daemon(
     with wake.listening(), watched(config, sampler):
         try:
             daemon.serve()
+        except TablePromotedError:
+            # This source is not the one that was promoted: a person has to say where it goes.
+            raise
         except PromotedError as error:
             event("WARNING", "promoted", error.what)
     notifier.stopping()
@@ -143,6 +146,7 @@ class _Daemon:
             return catchup
         event("INFO", "tables_new", f"new in the source: {', '.join(sorted(new))}")
         catchup.close()
+        confirm_not_promoted(sides)
         self._load(sides)
         return self._catchup(sides)
 

@@ -68,7 +68,7 @@ class State:
         """Whether the schema `syncd` has all that this release keeps there."""
         with translated():
             query = (
-                "SELECT to_regclass('syncd.cutover_step') IS NOT NULL AND to_regclass('syncd.written') IS NOT NULL"
+                "SELECT to_regclass('syncd.promoted') IS NOT NULL AND to_regclass('syncd.written') IS NOT NULL"
                 " AND EXISTS (SELECT FROM pg_attribute"
                 " WHERE attrelid = to_regclass('syncd.checkpoint') AND attname = 'definition')"
             )

@@ -13,7 +13,7 @@ from syncd.engine.sides import Sides, TargetSide
 from syncd.errors import SyncdError
 from syncd.plan import Plan, TablePlan
 from syncd.source.database import Database, SourceConnection
-from syncd.target import rules
+from syncd.target import promoted, rules
 from syncd.target.rules import Rules
 
 
@@ -28,6 +28,7 @@ def check(sides: Sides, progress: Progress, *, quick: bool = False) -> CheckRepo
         size = int(connection.pragma("page_count")) * int(connection.pragma("page_size"))
     findings += _of_rows(looked, {one.table.name: _tried(sides, one.table, asked, quick=quick) for one in looked})
     findings += standing.of_names(sides.control, sides.schema, plan)
+    findings += standing.of_promotions(promoted.tables(sides.control, sides.schema), there.tables, plan)
     findings += standing.of_triggers(plan, asked)
     findings += target.of_target(sides.control, sides.schema, plan, size)
     return _report(plan, findings, looked, began, quick=quick)

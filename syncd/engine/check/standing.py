@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from syncd.engine.check.findings import Finding, Gravity
-from syncd.plan import Plan, TablePlan
+from syncd.plan import Plan, TablePlan, TargetTable
 from syncd.source import labels
 from syncd.source.database import SourceConnection
 from syncd.source.labels import Unlabelled
 from syncd.target.database import Connection
+from syncd.target.promoted import Promotion
 from syncd.target.rules import Labels, Occupant, Rules, Trigger, occupants
 
 _LONGEST_LABEL = 63
@@ -29,6 +30,20 @@ def _occupied(table: str, found: Occupant) -> Finding:
         lines={"target": f"{found.name}_table"},
         advice=f"Move it away: {found.rename}; or let the table have another name",
     )
+
+
+def of_promotions(
+    promotions: Mapping[str, Promotion], there: Mapping[str, TargetTable], plan: Plan
+) -> Iterator[Finding]:
+    """Tables that PostgreSQL took over, from this source or another one."""
+    for table in plan.tables:
+        if table.target in there and (taken := promotions.get(table.target)):
+            yield Finding(
+                Gravity.BLOCKER,
+                f"PostgreSQL took over {table.target} at {taken.at} from {taken.source_name}",
+                table.name,
+                advice="Write to PostgreSQL; a source of other data needs tables of its own: [target] schema or target",
+            )
 
 
 def of_labels(connection: SourceConnection, plan: Plan, rules: Mapping[str, Rules]) -> Iterator[Finding]:

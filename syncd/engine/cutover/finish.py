@@ -14,7 +14,7 @@ from syncd.model import Stage
 from syncd.plan import Plan
 from syncd.quoting import identifier
 from syncd.source.counters import counters
-from syncd.target import promotion, sequences
+from syncd.target import promoted, promotion, sequences
 from syncd.target.cutover import CutoverState
 from syncd.target.database import IntegrityError, transaction
 from syncd.target.sequences import Floors, SequenceSet
@@ -62,6 +62,7 @@ def finish(sides: Sides, plan: Plan, state: CutoverState, seal: str, committing:
             statements = promotion.finalise(sides.control, sides.schema, plan.tables)
             with_promotion(sides, waiting)
             state.promote(sides.control, seal)
+            promoted.note(sides.control, state.source_name, sides.schema, (table.target for table in plan.tables))
             sides.state.record(sides.control, "WARNING", "promoted", detail=str(sides.source.path))
             committing()
             at_commit = True

@@ -134,3 +134,12 @@ CREATE TABLE IF NOT EXISTS syncd.cutover_step (
     detail text NOT NULL DEFAULT '',
     PRIMARY KEY (source_name, attempt, number)
 );
+
+-- The tables of the target that PostgreSQL took over.
+CREATE TABLE IF NOT EXISTS syncd.promoted (
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (schema_name, table_name)
+);

@@ -1,0 +1,52 @@
+"""After a promotion: PostgreSQL's rows are safe from every file that they once came from."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.cli import RunSyncd, StartSyncd
+from tests.plugins.cutting import add, change
+from tests.plugins.patience import wait_until
+from tests.plugins.scene import MakeScene, Scene
+from tests.plugins.source import MakeSource
+
+_COMMANDS = ("load --force", "sweep", "run", "verify --repair", "rejects replay", "cutover --yes", "check --quick")
+_EDITED = "SELECT count(*) FROM exchange_rate_history WHERE rate = 4242"
+
+
+@pytest.fixture
+def scene(database: str, make_scene: MakeScene, run_syncd: RunSyncd) -> Scene:
+    made = make_scene(database, rows=2000, interval="200ms")
+    assert run_syncd("load", "-c", made.config).returncode == 0
+    return made
+
+
+def test_no_file_writes_to_a_table_that_was_promoted(
+    scene: Scene, run_syncd: RunSyncd, start_syncd: StartSyncd, make_source: MakeSource, tmp_path: Path
+) -> None:
+    copied = Path(shutil.copy(scene.source, tmp_path / "copy.db"))
+    daemon = start_syncd("run", "-c", scene.config, "--source", copied)
+    loaded = f"SELECT bool_and(phase = 'catchup') FROM syncd.checkpoint WHERE source_name = '{copied}'"
+    wait_until(lambda: scene.ask(loaded) == [(True,)], "the copy is loaded too")
+    add(scene, seal="rename")
+    assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 0
+    assert daemon.wait(20) == 4, daemon.stderr
+    change(scene, "UPDATE exchange_rate_history SET rate = 4242")
+    edited = scene.ask(_EDITED)
+    sealed = scene.source.with_name(f"{scene.source.name}.sealed")
+
+    for command in _COMMANDS:
+        refused = run_syncd(*command.split(), "-c", scene.config, "--source", sealed)
+        said = refused.stdout + refused.stderr
+        assert (refused.returncode, "PostgreSQL took over" in said) == (4, True), f"{command}: {said}"
+    assert run_syncd("sync", "-c", scene.config, "--source", copied).returncode == 4
+    assert scene.ask(_EDITED) == edited
+
+    other = make_source("CREATE TABLE other (id INTEGER PRIMARY KEY); INSERT INTO other VALUES (1)")
+    assert run_syncd("load", "-c", scene.config, "--source", other).returncode == 0
+    assert scene.ask("SELECT id FROM other") == [(1,)]
+    change(scene, "DROP TABLE exchange_rate_history")
+    for command in ("load", "sync"):
+        anew = run_syncd(command, "-c", scene.config, "--source", sealed, "--tables", "exchange_rate_history")
+        assert anew.returncode == 0, anew.stderr
