@@ -13,7 +13,7 @@ from syncd.console.cutover import checklist, cutover_page, ready_page, rehearsal
 from syncd.console.page import Paragraph
 from syncd.engine.cutover import Asked, check, cut_over
 from syncd.engine.cutover.after import Aftermath
-from syncd.engine.cutover.record import Notes
+from syncd.engine.cutover.continued import go_on
 from syncd.engine.cutover.rehearsal import rehearse
 from syncd.engine.sides import Ownership, opened, source_path
 from syncd.errors import AbortedError, LockHeldError, NotReadyError, UsageError
@@ -154,7 +154,7 @@ def _follow(session: Session, target: Target, control: Connection) -> int:
     if known is not None and known.done:
         session.console.show(_told("promoted", "PostgreSQL took over already; nothing is left to do"))
         return 0
-    said = _aftermath(session, target, control).follow(Notes())
+    said = go_on(_aftermath(session, target, control))
     session.console.show(_told("promoted", said))
     return 0
 

@@ -10,6 +10,7 @@ from syncd.cli.session import Session, with_session
 from syncd.console.proof import html, report_page
 from syncd.engine.sides import source_path
 from syncd.errors import NotReadyError, RefusedError
+from syncd.model import CutoverStatus, Stage
 from syncd.target.cutover import CutoverState
 from syncd.target.database import connect
 
@@ -26,9 +27,10 @@ def report_command(session: Session, *, output: Path | None) -> int:
     Example: syncd report -o cutover.html -c app.ini
     """
     with session.target() as target, closing(connect(target)) as connection:
-        document = CutoverState(str(source_path(session.config))).report(connection)
+        state = CutoverState(str(source_path(session.config)))
+        document, status = state.report(connection), state.read(connection)
     if document is None:
-        raise NotReadyError("there was no cutover yet", advice="First: syncd cutover --check")
+        raise _not_there(status)
     if output:
         try:
             output.write_text(html(document), "utf-8")
@@ -39,3 +41,15 @@ def report_command(session: Session, *, output: Path | None) -> int:
             return 0
     session.console.show(report_page(document))
     return 0
+
+
+def _not_there(status: CutoverStatus | None) -> NotReadyError:
+    """Why there is no report: it is kept when an attempt ends, which one that was killed did not."""
+    if status is None:
+        return NotReadyError("there was no cutover yet", advice="First: syncd cutover --check")
+    last = status.steps[-1].step if status.steps else Stage.READY.value
+    return NotReadyError(
+        f"the cutover that {status.who} began at {status.began} has left no report: it is at work, or its process was"
+        f" gone. The last step that it began was {last}; nothing was promoted",
+        advice="Where it stands: syncd status",
+    )

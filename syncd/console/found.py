@@ -81,6 +81,9 @@ def _cutover(report: StatusReport) -> tuple[Paragraph, ...]:
     last = report.cutover
     if last is None:
         return ()
+    if last.state is Stage.PROMOTED and last.unfinished and not report.cutting_over:
+        said = "cutover PostgreSQL took over, {}; the seal or the hook is still to be done: syncd cutover --yes"
+        return (Paragraph(said, (_moment(last.ended),), "bold red"),)
     if last.state is Stage.PROMOTED:
         return (Paragraph("cutover PostgreSQL took over, {}: {}", (_moment(last.ended), last.who), "bold green"),)
     if last.state is Stage.ABORTED:

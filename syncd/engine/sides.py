@@ -118,6 +118,11 @@ def state_home(config: Config) -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "syncd"
 
 
+def private_files(config: Config, source_name: str, target_id: str) -> Path:
+    """The directory of the private files of one source on its way into one target."""
+    return state_home(config) / digest(source_name, target_id)
+
+
 def source_path(config: Config) -> Path:
     """The source's path with every symbolic link followed: SQLite keeps its journals beside the real file."""
     if config.source.path is None:
@@ -184,7 +189,7 @@ def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     if accept_new_source and known.identity != sides.source.identity:
         state.forget_positions(control)
         state.record(control, "WARNING", "source_accepted", detail=str(sides.source.path))
-    directory = state_home(sides.config) / digest(state.source_name, known.target_id)
+    directory = private_files(sides.config, state.source_name, known.target_id)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

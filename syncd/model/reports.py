@@ -177,7 +177,10 @@ class CutoverStep:
 
 @dataclass(frozen=True)
 class CutoverStatus:
-    """The last attempt of a cutover; `ended` is empty as long as nobody ended it."""
+    """The last attempt of a cutover; `ended` is empty as long as nobody ended it.
+
+    `unfinished` is true of a promoted one as long as the seal or the hook that follows is still to be done.
+    """
 
     attempt: int
     state: Stage
@@ -185,3 +188,4 @@ class CutoverStatus:
     began: str
     ended: str
     steps: tuple[CutoverStep, ...] = ()
+    unfinished: bool = False

@@ -44,19 +44,21 @@ class CutoverState:
             return None
         with translated():
             rows = connection.execute(
-                f"SELECT attempt, state, who, {_MOMENT.format('began')}, coalesce({_MOMENT.format('ended')}, '')"
+                f"SELECT attempt, state, who, {_MOMENT.format('began')}, coalesce({_MOMENT.format('ended')}, ''),"
+                " state = 'promoted' AND NOT coalesce((seal ->> 'done')::boolean, false)"
                 " FROM syncd.cutover WHERE source_name = %s",
                 [self.source_name],
             ).fetchall()
             if not rows:
                 return None
-            attempt, state, who, began, ended = rows[0]
+            attempt, state, who, began, ended, unfinished = rows[0]
             steps = connection.execute(
                 f"SELECT step, {_MOMENT.format('began')}, seconds, outcome, detail FROM syncd.cutover_step"
                 " WHERE source_name = %s AND attempt = %s ORDER BY number",
                 [self.source_name, attempt],
             ).fetchall()
-        return CutoverStatus(attempt, Stage(state), who, began, ended, tuple(CutoverStep(*step) for step in steps))
+        done = tuple(CutoverStep(*step) for step in steps)
+        return CutoverStatus(attempt, Stage(state), who, began, ended, done, unfinished)
 
     def confirm_not_promoted(self, connection: Connection) -> None:
         """Raise PromotedError where this target took over from the source."""
@@ -101,6 +103,13 @@ class CutoverState:
         connection.execute(
             "UPDATE syncd.cutover SET state = 'promoted', ended = clock_timestamp(), seal = %s WHERE source_name = %s",
             [json.dumps({"kind": seal, "modes": {}}), self.source_name],
+        )
+        # Nobody may be there afterwards to say that the step at work has ended.
+        connection.execute(
+            "UPDATE syncd.cutover_step s SET outcome = 'done', detail = 'committed',"
+            " seconds = extract(epoch FROM clock_timestamp() - s.began) FROM syncd.cutover c"
+            " WHERE c.source_name = s.source_name AND c.attempt = s.attempt AND c.source_name = %s AND s.outcome = ''",
+            [self.source_name],
         )
         connection.execute("UPDATE syncd.source SET epoch = epoch + 1 WHERE name = %s", [self.source_name])
 

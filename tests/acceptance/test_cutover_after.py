@@ -1,15 +1,16 @@
-"""After a promotion: PostgreSQL's rows are safe from every file that they once came from."""
+"""After a promotion: PostgreSQL's rows are safe from the old file, and what the old file still gets is told."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.plugins.cli import RunSyncd, StartSyncd
-from tests.plugins.cutting import add, change
+from tests.plugins.cutting import add, change, hold, is_sleeping, killed_at, state
 from tests.plugins.patience import wait_until
 from tests.plugins.scene import MakeScene, Scene
-from tests.plugins.source import MakeSource
+from tests.plugins.source import MakeSource, OpenWriter
 
 _COMMANDS = ("load --force", "sweep", "run", "verify --repair", "rejects replay", "cutover --yes", "check --quick")
 _EDITED = "SELECT count(*) FROM exchange_rate_history WHERE rate = 4242"
@@ -50,3 +51,41 @@ def test_no_file_writes_to_a_table_that_was_promoted(
     for command in ("load", "sync"):
         anew = run_syncd(command, "-c", scene.config, "--source", sealed, "--tables", "exchange_rate_history")
         assert anew.returncode == 0, anew.stderr
+
+
+@pytest.mark.usefixtures("held_at")
+def test_killed_behind_the_promotion_it_tells_what_the_old_file_got_since(
+    scene: Scene, run_syncd: RunSyncd, start_syncd: StartSyncd, open_writer: OpenWriter
+) -> None:
+    add(scene, seal="rename")
+    killed_at(scene, "verify", start_syncd)
+    assert run_syncd("cutover", "--abort", "-c", scene.config).returncode == 0
+    assert "nothing was promoted" in run_syncd("report", "-c", scene.config).stderr
+    change(
+        scene,
+        "CREATE TRIGGER behind BEFORE UPDATE ON syncd.cutover_step FOR EACH ROW"
+        " WHEN (OLD.step = 'finish' AND OLD.outcome = 'done') EXECUTE FUNCTION syncd_test.wait('outcome')",
+    )
+    hold(scene, "done")
+    cutover = start_syncd("cutover", "--yes", "-c", scene.config)
+    wait_until(lambda: is_sleeping(scene), "behind the promotion", 60)
+    cutover.kill9()
+    hold(scene, "")
+    assert state(scene) == "promoted"
+    assert "still to be done" in run_syncd("status", "-c", scene.config).stdout
+    writer = open_writer(scene.source)
+    writer.execute("INSERT INTO exchange_rate_history (currency, rate, rate_date) VALUES ('CHF', 1, '2031-01-01')")
+    writer.close()
+
+    went_on = run_syncd("cutover", "--yes", "-c", scene.config)
+
+    said = "PostgreSQL has none of it: exchange_rate_history: 1 row new or changed"
+    assert (went_on.returncode, said in went_on.stderr, scene.source.exists()) == (1, True, False), went_on.stderr
+    assert "still to be done" not in run_syncd("status", "-c", scene.config).stdout
+    report = json.loads(run_syncd("report", "--json", "-c", scene.config).stdout)
+    assert [(step["step"], step["outcome"]) for step in report["steps"][-2:]] == [
+        ("finish", "done"),
+        ("promoted", "failed"),
+    ]
+    assert (report["outcome"], report["verified"], said in str(report["warnings"])) == ("promoted", "full", True)
+    assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 0

@@ -47,11 +47,13 @@ def _set(sides: Sides, plan: Plan, floors: Floors) -> tuple[SequenceSet, ...]:
     return sequences.set_all(sides.control, sides.schema, (table.target for table in plan.tables), floors)
 
 
-def finish(sides: Sides, plan: Plan, state: CutoverState, seal: str, committing: Callable[[], None]) -> Finished:
+def finish(
+    sides: Sides, plan: Plan, state: CutoverState, seal: str, committing: Callable[[tuple[str, ...]], None]
+) -> Finished:
     """Give the tables their final form and promote, in one transaction. Returns when PostgreSQL is the truth.
 
-    `committing` is called before the COMMIT and may raise: then nothing was done. Raises AbortedError where the rows do
-    not permit the final form.
+    `committing` is called with the statements before the COMMIT, in its transaction, and may raise: then nothing was
+    done. Raises AbortedError where the rows do not permit the final form.
     """
     waiting = before_promotion(sides)
     analyzed = promotion.analyze(sides.control, sides.schema, (table.target for table in plan.tables))
@@ -64,7 +66,7 @@ def finish(sides: Sides, plan: Plan, state: CutoverState, seal: str, committing:
             state.promote(sides.control, seal)
             promoted.note(sides.control, state.source_name, sides.schema, (table.target for table in plan.tables))
             sides.state.record(sides.control, "WARNING", "promoted", detail=str(sides.source.path))
-            committing()
+            committing(statements)
             at_commit = True
     except IntegrityError as error:
         raise AbortedError(f"the rows do not permit the final form: {error}", where=sides.target.shown) from error

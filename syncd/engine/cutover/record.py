@@ -101,6 +101,10 @@ class Notes:
         if result is not None:
             self.hooks.append(result)
 
+    @property
+    def hook_documents(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple({**asdict(one), "failed": one.failed} for one in self.hooks)
+
 
 def configuration_digest(sides: Sides) -> str:
     """A name for the settings; the DSN, which may hold a password, is left out."""
@@ -172,7 +176,7 @@ def make(  # noqa: PLR0913 - it brings together what comes from all sides
         rejects=reject_groups(sides),
         sequences=notes.sequences,
         statements=notes.statements,
-        hooks=tuple({**asdict(one), "failed": one.failed} for one in notes.hooks),
+        hooks=notes.hook_documents,
         warnings=tuple(notes.warnings),
         versions=versions(sides),
         configuration=configuration_digest(sides),

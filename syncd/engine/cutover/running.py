@@ -263,13 +263,24 @@ class _Cutover:
         with self._step(Stage.FINISH) as done:
             self._warden.confirm()
             kind = str(self._sides.config.cutover.seal)
-            done_to_target = finish.finish(self._sides, plan, self._state, kind, self._warden.hold)
+            done_to_target = finish.finish(self._sides, plan, self._state, kind, self._committing)
             self._promoted = True
-            self._notes.statements = done_to_target.statements
-            if self._notes.fenced_at is not None:
-                self._notes.stopped_seconds = time.monotonic() - self._notes.fenced_at
+            self._note_stopped()
             event("WARNING", "promoted", f"PostgreSQL took over from {self._sides.source.path}")
             done(f"{len(done_to_target.statements)} constraints got their final form")
+
+    def _committing(self, statements: tuple[str, ...]) -> None:
+        """Commit the report together with the promotion: whatever ends this process next, the proof is there."""
+        self._notes.statements = statements
+        self._note_stopped()
+        kept, status = self._record(self._sides, Stage.PROMOTED, ""), self._state.read(self._sides.control)
+        steps = status.steps if status else kept.steps
+        self._state.keep_report(self._sides.control, replace(kept, steps=steps).as_document)
+        self._warden.hold()
+
+    def _note_stopped(self) -> None:
+        if self._notes.fenced_at is not None:
+            self._notes.stopped_seconds = time.monotonic() - self._notes.fenced_at
 
     @contextmanager
     def _step(self, stage: Stage) -> Iterator[Callable[[str], None]]:
@@ -299,8 +310,7 @@ class _Cutover:
         """Let writers in again, first of all; then tell it to everybody."""
         if self._fence:
             self._fence.close()
-            if self._notes.fenced_at is not None:
-                self._notes.stopped_seconds = time.monotonic() - self._notes.fenced_at
+            self._note_stopped()
         event("ERROR", "aborted", f"the source is still the truth: {_told(error)}")
         if self._fence or self._application_stopped:
             result = hooks.run(self._sides.config.hooks, "on_abort", self._environment("on_abort"))
@@ -343,9 +353,6 @@ class _Cutover:
         with self._sides_after() as sides:
             self._checklist.began(Stage.PROMOTED)
             clock, step = time.monotonic(), CutoverStep(Stage.PROMOTED.value, _now(), None, "done")
-            kept = self._record(sides, Stage.PROMOTED, "")
-            with transaction(sides.control):
-                self._state.keep_report(sides.control, kept.as_document)
             trouble = ""
             try:
                 done = self._aftermath(sides).follow(self._notes, self._fence)
