@@ -1,12 +1,13 @@
 """What is worth waking somebody for: told from one report to the next, each thing once, and its end too."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from syncd.engine.report import Report
+from syncd.engine.report import Report, Stage
+from syncd.errors import PromotedError, SyncdError
+from syncd.log import redact
 from syncd.model import Phase
 from syncd.target.observe import Happening
 from syncd.wording import counted
@@ -62,8 +63,24 @@ class Alarms:
 
     def judge(self, report: Report) -> tuple[Alarm, ...]:
         """What this report tells that the last one did not."""
+        return (*self._sides(report), *self._lag(report), *self._news(report))
+
+    def end(self, report: Report, fault: Exception | None) -> tuple[Alarm, ...]:
+        """What the last report tells, and the fault that ends the daemon. How late it is then is no news any more."""
+        found = [*self._news(report)]
+        if isinstance(fault, PromotedError):
+            if report.stage is not Stage.PROMOTED:
+                # The target could not be asked any more.
+                level, title = _TOLD_EVENTS["promoted"]
+                found.append(Alarm("promoted", level, title, fault.what))
+        elif fault:
+            said = str(fault) if isinstance(fault, SyncdError) else f"{type(fault).__name__}: {fault}"
+            found.append(Alarm("end", "failure", "syncd ended", redact(said)))
+        return tuple(found)
+
+    def _news(self, report: Report) -> tuple[Alarm, ...]:
         before, self._before = self._before, report
-        found = [*self._sides(report), *self._lag(report)]
+        found: list[Alarm] = []
         if before is not None and before.tables:
             found += [*self._tables(before, report), *self._rejects(report), *_milestones(before, report)]
             found += [alarm for event in _new(before, report) if (alarm := _of_event(event))]
@@ -150,9 +167,3 @@ def _of_event(event: Happening) -> Alarm | None:
 
 def _spoken(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def ended(error: Exception) -> Alarm:
-    """The daemon ends, and will not come back by itself."""
-    moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-    return Alarm("end", "failure", "syncd ended", f"{moment}: {error}")

@@ -55,14 +55,14 @@ def run_daemon(
     daemon = _Daemon(
         config, target, reload, notifier, sampler, Heart(notifier, sampler), accept_new_source, force, wake
     )
-    with wake.listening(), watched(config, sampler):
-        try:
+    try:
+        with wake.listening(), watched(config, sampler):
             daemon.serve()
-        except TablePromotedError:
-            # This source is not the one that was promoted: a person has to say where it goes.
-            raise
-        except PromotedError as error:
-            event("WARNING", "promoted", error.what)
+    except TablePromotedError:
+        # This source is not the one that was promoted: a person has to say where it goes.
+        raise
+    except PromotedError as error:
+        event("WARNING", "promoted", error.what)
     notifier.stopping()
     event("INFO", "stopped", "stopped")
     return 0

@@ -62,8 +62,10 @@ class Notifications:
                 event("WARNING", "notify_failed", f"receivers are too slow: {QUEUED} notices wait, more are dropped")
             self._dropped = True
 
-    def close(self) -> None:
-        """Let what waits be told, for a few seconds."""
+    def end(self, report: Report, fault: Exception | None) -> None:
+        """Judge the last report, tell the fault that ends the daemon, and let what waits be told, for a few seconds."""
+        for alarm in self._alarms.end(report, fault):
+            self.tell(alarm)
         try:
             self._queue.put_nowait(None)
         except queue.Full:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from syncd.errors import RetryError, SyncdError
@@ -21,6 +22,8 @@ IDLE_SECONDS = 5.0
 SLOW_SECONDS = 60.0
 SILENT_SECONDS = 4.0
 """A look takes milliseconds: after so long without an answer the target counts as unreachable."""
+LAST_LOOK_SECONDS = 2.0
+"""The end waits no longer for the last look."""
 EVENTS_KEPT = 100
 
 
@@ -58,6 +61,7 @@ class Probe:
         self._publish = publish
         self._busy = busy
         self._ended = threading.Event()
+        self._looking = threading.Lock()
         self._began: float | None = time.monotonic()
         self._slow_due = 0.0
         self.answer = Answer()
@@ -67,7 +71,12 @@ class Probe:
         threading.Thread(target=self._run, name="probe", daemon=True).start()
 
     def close(self) -> None:
+        """End with a last look where the target answers: a promotion, too, is a reason for the end."""
         self._ended.set()
+        if not self.error:
+            last = threading.Thread(target=self._look_once_more, name="last-look", daemon=True)
+            last.start()
+            last.join(LAST_LOOK_SECONDS)
 
     @property
     def error(self) -> str:
@@ -89,6 +98,14 @@ class Probe:
                 self._fail(error)
                 self._ended.wait(LOOK_SECONDS)
 
+    def _look_once_more(self) -> None:
+        try:
+            with closing(connect(self._target)) as connection, guard(connection):
+                if State(self._name).is_current(connection):
+                    self._look(connection)
+        except (SyncdError, PostgresError) as error:
+            self._fail(error)
+
     def _fail(self, error: Exception) -> None:
         said = " ".join(str(error.what if isinstance(error, SyncdError) else error).split())
         if not self._error and not isinstance(error, RetryError):
@@ -109,6 +126,11 @@ class Probe:
             notices(connection, seconds)
 
     def _look(self, connection: Connection) -> None:
+        """Ask for what is new, one thread at a time: the last look is another thread's."""
+        with self._looking:
+            self._ask(connection)
+
+    def _ask(self, connection: Connection) -> None:
         known = self.answer
         after = known.events[-1].number if known.events else 0
         seen = observe.look(connection, self._name, after)
@@ -133,12 +155,12 @@ class Probe:
     def _with_landmarks(self, connection: Connection, answer: Answer) -> Answer:
         state = State(self._name)
         marks = observe.landmarks(connection, self._name, ("swept", *CUTOVER))
-        newest = max(((mark, name) for name, mark in marks.items() if name in CUTOVER), default=None)
+        steps = [name for name in marks if name in CUTOVER]
         return replace(
             answer,
             last_sweep=marks.get("swept", ("", ""))[0],
             last_verify=state.last_verify(connection),
-            cutover=newest[1] if newest else "",
+            cutover=steps[-1] if steps else "",
         )
 
 

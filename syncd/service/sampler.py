@@ -69,6 +69,7 @@ class Sampler:
         self._moved_rows = 0
         self._worst = 0.0
         self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
     # Told by the worker
 
@@ -114,22 +115,28 @@ class Sampler:
     def start(self) -> None:
         self._probe.start()
         self._counting.start()
-        threading.Thread(target=self._run, name="sampler", daemon=True).start()
+        self._thread.start()
 
     def close(self) -> None:
+        """End with a last report, for which the target was asked once more; the listeners are not told of it."""
         self._ended.set()
-        self._probe.close()
+        self._thread.join(SAMPLE_SECONDS)
         self._counting.close()
+        self._probe.close()
+        self._sample()
 
     def _run(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
-            try:
-                self.report = self._sampled(time.time())
-                for listener in self._listeners:
-                    listener(self.report)
-            except Exception as error:
-                # A fault here must show, and must not end what tells of faults.
-                event("ERROR", "sample_failed", f"{type(error).__name__}: {error}", exception=error)
+            self._sample(*self._listeners)
+
+    def _sample(self, *listeners: Listener) -> None:
+        try:
+            self.report = self._sampled(time.time())
+            for listener in listeners:
+                listener(self.report)
+        except Exception as error:
+            # A fault here must show, and must not end what tells of faults.
+            event("ERROR", "sample_failed", f"{type(error).__name__}: {error}", exception=error)
 
     def _sampled(self, now: float) -> Report:
         trouble = tuple(self._trouble())

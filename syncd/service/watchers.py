@@ -1,13 +1,12 @@
 """Who looks at the report while the daemon works: the dashboard, and those who are notified."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 from syncd.config import Config, NotifyConfig
-from syncd.errors import ConfigError, StopError
+from syncd.errors import ConfigError
 from syncd.log import hide
-from syncd.service.alarms import ended
 from syncd.service.notify import Notifications
 from syncd.service.sampler import Sampler
 from syncd.service.secrets import SHORTEST_TOKEN, kept_secret
@@ -21,21 +20,29 @@ if TYPE_CHECKING:
 def watched(config: Config, sampler: Sampler) -> Iterator[None]:
     """Sample the report within the block, and show it to those whom the configuration names. Raises ConfigError."""
     with ExitStack() as stack:
-        notifications = Notifications(config.notify, sampler.report.source) if _is_wanted(config.notify) else None
-        if notifications:
-            stack.callback(notifications.close)
-            sampler.listen(notifications.hear)
-            notifications.start()
+        if _is_wanted(config.notify):
+            stack.enter_context(_notified(config.notify, sampler))
         if config.web.listen:
             stack.callback(_serve(config, sampler).close)
-        stack.callback(sampler.close)
+        stack.enter_context(closing(sampler))
         sampler.start()
-        try:
-            yield
-        except StopError as error:
-            if notifications:
-                notifications.tell(ended(error))
-            raise
+        yield
+
+
+@contextmanager
+def _notified(settings: NotifyConfig, sampler: Sampler) -> Iterator[None]:
+    """Tell people what is new, to the very end: what happened just before it, and the fault that brought it."""
+    notifications = Notifications(settings, sampler.report.source)
+    sampler.listen(notifications.hear)
+    notifications.start()
+    fault: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        fault = error
+        raise
+    finally:
+        notifications.end(sampler.report, fault)
 
 
 def _is_wanted(settings: NotifyConfig) -> bool:

@@ -72,7 +72,8 @@ def _table(row: Mapping[str, Any]) -> TableStatus:
 
 
 def landmarks(connection: Connection, source_name: str, events: Iterable[str]) -> Mapping[str, tuple[str, str]]:
-    """When each of these events came last, in ISO 8601, with its detail; those that never came are left out."""
+    """When each of these events came last, in ISO 8601, with its detail, in their order; those that never came are
+    left out."""
     with translated():
         rows = connection.execute(statement("landmarks"), {"source": source_name, "events": list(events)}).fetchall()
     return {name: (at, detail) for name, at, detail in rows}

@@ -96,6 +96,21 @@ def test_a_command_is_run_for_what_people_do(
     assert all(json.loads(line)["source"] == str(scene.source) for line in told.read_text().splitlines())
 
 
+def test_a_promotion_is_told_before_the_daemon_ends(
+    database: str, make_scene: MakeScene, start_syncd: StartSyncd, run_syncd: RunSyncd, receiver: Receiver
+) -> None:
+    scene = make_scene(database, rows=500, interval="500ms")
+    notify(scene, f"urls = {receiver.url}")
+    daemon = start_syncd("run", "-c", scene.config)
+    wait_until(lambda: "syncd: the load is done" in receiver.titles, "the load is told")
+    trading = scene.trade(rate=30)
+    done = run_syncd("cutover", "--yes", "-c", scene.config)
+    assert done.returncode == 0, done.stderr
+    assert daemon.wait(30) == 0
+    trading.stop()
+    assert receiver.titles[-2:] == ["syncd: the source is fenced", "syncd: PostgreSQL is promoted"]
+
+
 def test_a_dead_receiver_is_a_warning_and_the_rows_go_on(
     database: str, make_scene: MakeScene, start_syncd: StartSyncd
 ) -> None:

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from syncd.config import NotifyConfig
+from syncd.config import Config, NotifyConfig
+from syncd.engine.pace import Pace
 from syncd.engine.report import Report, judged
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, PromotedError, StopError
 from syncd.log import redact
 from syncd.model import LastVerify, Phase
 from syncd.service import notify
 from syncd.service.alarms import Alarm, Alarms, Thresholds
 from syncd.service.notify import Limits, Notifications, by_command, receivers
+from syncd.service.sampler import Sampler
+from syncd.service.watchers import watched
+from syncd.target.database import Target
 from syncd.target.observe import Happening
 from tests.plugins.patience import wait_until
 from tests.plugins.reports import MOMENT, ready_report
@@ -95,6 +99,37 @@ def test_events_that_others_write_are_told(alarms: Alarms, name: str) -> None:
     assert alarms.judge(happened) == ()
 
 
+def test_what_happened_just_before_the_end_is_told(alarms: Alarms) -> None:
+    fenced, promoted = (Happening(n, MOMENT, "WARNING", name, "", "") for n, name in ((9, "fenced"), (10, "promoted")))
+    last = replace(
+        CALM, lag=99.0, trouble=("source: gone",), events=(*CALM.events, fenced, promoted), cutover="promoted"
+    )
+
+    told = [alarm.title for alarm in alarms.end(last, PromotedError("PostgreSQL took over"))]
+    assert told == ["the source is fenced", "PostgreSQL is promoted"]
+
+
+def test_a_promotion_is_told_where_the_target_cannot_be_asked_any_more(alarms: Alarms) -> None:
+    (told,) = alarms.end(CALM, PromotedError("PostgreSQL took over"))
+
+    assert (told.title, told.text) == ("PostgreSQL is promoted", "PostgreSQL took over")
+
+
+@pytest.mark.parametrize(("fault", "said"), [(StopError("no way"), "no way"), (ValueError("odd"), "ValueError: odd")])
+def test_any_fault_that_ends_the_daemon_is_told(
+    fault: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(notify, "receivers", lambda _settings: [lambda alarm, _source: heard.append(alarm.text)])
+    config = Config(notify=NotifyConfig(command="told"))
+    sampler = Sampler(tmp_path / "app.db", Target("host=127.0.0.1 port=1 dbname=nowhere"), Pace(), lambda: None)
+
+    with pytest.raises(type(fault)), watched(config, sampler):
+        raise fault
+
+    assert heard == [said]
+
+
 def test_what_was_so_at_the_start_is_no_news() -> None:
     stopped = replace(CALM, tables=(replace(CALM.tables[0], phase=Phase.STOPPED, rejects=5),))
 
@@ -154,7 +189,7 @@ def test_a_receiver_that_fails_does_not_keep_others_from_being_told(monkeypatch:
     telling.start()
     telling.tell(ALARM)
     wait_until(lambda: heard == [ALARM.title], "told")
-    telling.close()
+    telling.end(CALM, None)
 
 
 @past_apprise
