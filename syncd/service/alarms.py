@@ -29,12 +29,17 @@ _TOLD_EVENTS: dict[str, tuple[Level, str]] = {
 
 @dataclass(frozen=True)
 class Alarm:
-    """`topic` names what it is about: the same topic with the same text is not worth telling again soon."""
+    """`topic` names what it is about: the same again of one topic is not worth telling soon. A thing that happened is a
+    topic of its own. Its first word is the kind."""
 
     topic: str
     level: Level
     title: str
     text: str
+
+    @property
+    def kind(self) -> str:
+        return self.topic.partition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -162,7 +167,7 @@ def _of_event(event: Happening) -> Alarm | None:
         return None
     level, title = _TOLD_EVENTS[event.event]
     named = f"{event.table}: {title}" if event.table else title
-    return Alarm(f"event {event.event} {event.table}", level, named, event.detail or event.at)
+    return Alarm(f"{event.event} {event.number}", level, named, event.detail or event.at)
 
 
 def _spoken(seconds: float) -> str:

@@ -87,17 +87,17 @@ class Limits:
 
     def __init__(self, repeat: float) -> None:
         self._repeat = repeat
-        self._told: dict[str, tuple[tuple[str, str], float]] = {}
+        self._told: dict[str, tuple[Alarm, float]] = {}
         self._sent: deque[float] = deque(maxlen=AT_MOST)
 
     def permits(self, alarm: Alarm, now: float) -> bool:
         """Whether to send this alarm at that moment (monotonic seconds)."""
-        same, at = self._told.get(alarm.topic, (None, 0.0))
-        if same == (alarm.level, alarm.title) and now - at < self._repeat:
+        self._told = {topic: told for topic, told in self._told.items() if now - told[1] < self._repeat}
+        if alarm.topic in self._told and self._told[alarm.topic][0] == alarm:
             return False
         if len(self._sent) == AT_MOST and now - self._sent[0] < PER_SECONDS:
             return False
-        self._told[alarm.topic] = ((alarm.level, alarm.title), now)
+        self._told[alarm.topic] = (alarm, now)
         self._sent.append(now)
         return True
 

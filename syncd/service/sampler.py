@@ -183,7 +183,7 @@ class Sampler:
             yield self._hindrance
         still = time.monotonic() - self._moved
         if still > STILL_SECONDS:
-            yield f"the worker has made no progress for {still:.0f} s"
+            yield f"worker: no progress for {still:.0f} s"
 
     def _table(
         self,

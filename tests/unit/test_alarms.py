@@ -15,6 +15,7 @@ from syncd.errors import ConfigError, PromotedError, StopError
 from syncd.log import redact
 from syncd.model import LastVerify, Phase
 from syncd.service import notify
+from syncd.service import sampler as sampling
 from syncd.service.alarms import Alarm, Alarms, Thresholds
 from syncd.service.notify import Limits, Notifications, by_command, receivers
 from syncd.service.sampler import Sampler
@@ -24,6 +25,7 @@ from syncd.target.observe import Happening
 from tests.plugins.patience import wait_until
 from tests.plugins.reports import MOMENT, ready_report
 
+NOWHERE = Target("host=127.0.0.1 port=1 dbname=nowhere")
 CALM = ready_report()
 past_apprise = pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
 ALARM = Alarm("lag", "warning", "the copy is late", "by a minute; $(touch pwned)")
@@ -122,7 +124,7 @@ def test_any_fault_that_ends_the_daemon_is_told(
     heard: list[str] = []
     monkeypatch.setattr(notify, "receivers", lambda _settings: [lambda alarm, _source: heard.append(alarm.text)])
     config = Config(notify=NotifyConfig(command="told"))
-    sampler = Sampler(tmp_path / "app.db", Target("host=127.0.0.1 port=1 dbname=nowhere"), Pace(), lambda: None)
+    sampler = Sampler(tmp_path / "app.db", NOWHERE, Pace(), lambda: None)
 
     with pytest.raises(type(fault)), watched(config, sampler):
         raise fault
@@ -139,11 +141,31 @@ def test_what_was_so_at_the_start_is_no_news() -> None:
 def test_the_same_is_not_told_again_soon() -> None:
     limits = Limits(repeat=60.0)
     over = replace(ALARM, level="success", title="current again")
+    worse = replace(ALARM, text="by an hour")
 
     assert limits.permits(ALARM, 0.0)
     assert not limits.permits(ALARM, 59.0)
     assert limits.permits(over, 59.0)
     assert limits.permits(ALARM, 60.0)
+    assert limits.permits(worse, 61.0)
+
+
+def test_what_happens_again_is_told_again(alarms: Alarms) -> None:
+    limits, happened, told = Limits(repeat=3600.0), CALM.events, list[str]()
+    for number, name in enumerate(("paused", "resumed", "paused", "resumed", "aborted", "aborted"), 9):
+        happened = (*happened, Happening(number, MOMENT, "WARNING", name, "", "by ada"))
+        told += [alarm.title for alarm in alarms.judge(replace(CALM, events=happened)) if limits.permits(alarm, number)]
+
+    assert told == ["paused", "resumed", "paused", "resumed", *["the cutover was aborted"] * 2]
+
+
+def test_trouble_keeps_its_name_while_it_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "STILL_SECONDS", -1.0)
+    sampler = Sampler(tmp_path / "app.db", NOWHERE, Pace(), lambda: None)
+    sampler.start()
+    sampler.close()
+
+    assert {said.partition(": ")[0] for said in sampler.report.trouble} >= {"source", "worker"}
 
 
 def test_a_flood_is_kept_back() -> None:
