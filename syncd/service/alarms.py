@@ -13,6 +13,8 @@ from syncd.target.observe import Happening
 from syncd.wording import counted
 
 Level = Literal["info", "success", "warning", "failure"]
+LEVELS: tuple[Level, ...] = ("success", "info", "warning", "failure")
+"""From the best to the worst."""
 _TOLD_EVENTS: dict[str, tuple[Level, str]] = {
     "drift": ("warning", "the two sides drifted apart"),
     "sweep_refused": ("warning", "a sweep refused to delete so much"),

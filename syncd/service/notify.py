@@ -14,13 +14,16 @@ from syncd.config import NotifyConfig
 from syncd.engine.report import Report
 from syncd.errors import ConfigError
 from syncd.log import event, hide, redact
-from syncd.service.alarms import Alarm, Alarms, Thresholds
+from syncd.service.alarms import LEVELS, Alarm, Alarms, Thresholds
 from syncd.service.secrets import kept_secret
+from syncd.wording import counted
 
 QUEUED = 100
 """Alarms that wait for a slow receiver; what comes on top is dropped with a warning."""
 AT_MOST, PER_SECONDS = 20, 300.0
-"""More notices than these come to nobody's help; the next one tells how many were kept back."""
+"""More notices of one kind are no help to anybody: the rest is told in one. Of another kind they may be the news."""
+SUMMARY_SECONDS = 60.0
+NAMED = 20
 COMMAND_SECONDS = 30.0
 LAST_WORDS_SECONDS = 10.0
 
@@ -48,12 +51,19 @@ class Notifications:
         """Judge a report; waits for nothing."""
         for alarm in self._alarms.judge(report):
             self.tell(alarm)
+        self._summarize()
 
     def tell(self, alarm: Alarm) -> None:
-        """Hand an alarm to the receivers' thread; waits for nothing."""
+        """Log an alarm and, unless it is kept back, hand it to the receivers' thread; waits for nothing."""
         event("WARNING" if alarm.level in ("warning", "failure") else "INFO", "notice", f"{alarm.title}: {alarm.text}")
-        if not self._limits.permits(alarm, time.monotonic()):
-            return
+        if self._limits.permits(alarm, time.monotonic()):
+            self._send(alarm)
+
+    def _summarize(self, *, is_last: bool = False) -> None:
+        if summary := self._limits.summary(time.monotonic(), is_last=is_last):
+            self._send(summary)
+
+    def _send(self, alarm: Alarm) -> None:
         try:
             self._queue.put_nowait(alarm)
             self._dropped = False
@@ -66,6 +76,7 @@ class Notifications:
         """Judge the last report, tell the fault that ends the daemon, and let what waits be told, for a few seconds."""
         for alarm in self._alarms.end(report, fault):
             self.tell(alarm)
+        self._summarize(is_last=True)
         try:
             self._queue.put_nowait(None)
         except queue.Full:
@@ -83,23 +94,43 @@ class Notifications:
 
 
 class Limits:
-    """Keeps back what was told already, and floods."""
+    """Keeps back what was told already, and floods. Moments are monotonic seconds."""
 
     def __init__(self, repeat: float) -> None:
         self._repeat = repeat
         self._told: dict[str, tuple[Alarm, float]] = {}
-        self._sent: deque[float] = deque(maxlen=AT_MOST)
+        self._sent: dict[str, deque[float]] = {}
+        self._kept_back: dict[str, Alarm] = {}
+        self._since = 0.0
 
     def permits(self, alarm: Alarm, now: float) -> bool:
-        """Whether to send this alarm at that moment (monotonic seconds)."""
+        """Whether to send this alarm now. One of a flood is kept for the summary, as the latest on its topic."""
         self._told = {topic: told for topic, told in self._told.items() if now - told[1] < self._repeat}
         if alarm.topic in self._told and self._told[alarm.topic][0] == alarm:
             return False
-        if len(self._sent) == AT_MOST and now - self._sent[0] < PER_SECONDS:
-            return False
         self._told[alarm.topic] = (alarm, now)
-        self._sent.append(now)
+        sent = self._sent.setdefault(alarm.kind, deque(maxlen=AT_MOST))
+        self._kept_back.pop(alarm.topic, None)
+        if len(sent) == AT_MOST and now - sent[0] < PER_SECONDS:
+            self._since = self._since if self._kept_back else now
+            self._kept_back[alarm.topic] = alarm
+            return False
+        sent.append(now)
         return True
+
+    def summary(self, now: float, *, is_last: bool = False) -> Alarm | None:
+        """What was kept back, all in one, a minute after the first of it or where it `is_last`; then it is told."""
+        if not self._kept_back or (now - self._since < SUMMARY_SECONDS and not is_last):
+            return None
+        alarms = [*self._kept_back.values()]
+        self._kept_back.clear()
+        more = f"; and {len(alarms) - NAMED} more: see the log" if len(alarms) > NAMED else ""
+        return Alarm(
+            "summary",
+            max((alarm.level for alarm in alarms), key=LEVELS.index),
+            counted(len(alarms), "more notice"),
+            "; ".join(alarm.title for alarm in alarms[:NAMED]) + more,
+        )
 
 
 def receivers(settings: NotifyConfig) -> Sequence[Receiver]:

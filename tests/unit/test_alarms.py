@@ -168,12 +168,19 @@ def test_trouble_keeps_its_name_while_it_lasts(tmp_path: Path, monkeypatch: pyte
     assert {said.partition(": ")[0] for said in sampler.report.trouble} >= {"source", "worker"}
 
 
-def test_a_flood_is_kept_back() -> None:
+def test_a_flood_of_one_kind_is_kept_back_and_told_in_one() -> None:
     limits = Limits(repeat=0.0)
-    sent = [limits.permits(replace(ALARM, topic=str(n)), n / 10) for n in range(100)]
+    stopped = [Alarm(f"table t{n}", "failure", f"t{n} stopped", "why") for n in range(30)]
 
-    assert sum(sent) == notify.AT_MOST
-    assert limits.permits(ALARM, notify.PER_SECONDS + 10)
+    assert [limits.permits(alarm, 0.0) for alarm in stopped] == [n < notify.AT_MOST for n in range(30)]
+    assert limits.permits(ALARM, 0.0)
+    assert not limits.permits(replace(stopped[-1], level="success", title="t29 goes on"), 1.0)
+    assert limits.summary(1.0) is None
+    summary = limits.summary(61.0)
+    assert summary is not None and (summary.level, summary.title) == ("failure", "10 more notices")
+    assert summary.text.startswith("t20 stopped; ") and summary.text.endswith("; t29 goes on")
+    assert limits.summary(122.0) is None
+    assert limits.permits(stopped[0], notify.PER_SECONDS)
 
 
 def test_a_command_gets_the_alarm_without_a_shell(tmp_path: Path) -> None:
@@ -212,6 +219,18 @@ def test_a_receiver_that_fails_does_not_keep_others_from_being_told(monkeypatch:
     telling.tell(ALARM)
     wait_until(lambda: heard == [ALARM.title], "told")
     telling.end(CALM, None)
+
+
+def test_what_was_kept_back_is_told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(notify, "receivers", lambda _settings: [lambda alarm, _source: heard.append(alarm.title)])
+    telling = Notifications(NotifyConfig(), "app.db")
+    telling.start()
+    for number in range(notify.AT_MOST + 2):
+        telling.tell(replace(ALARM, topic=f"table {number}"))
+    telling.end(CALM, None)
+
+    assert heard == [*[ALARM.title] * notify.AT_MOST, "2 more notices"]
 
 
 @past_apprise
