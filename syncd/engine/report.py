@@ -84,7 +84,8 @@ class Report:
 
     `trouble` is what keeps syncd from working, in words: an unreachable side, a worker that stands still. `note` tells
     what else goes on. `wal_bytes` is the size of the source's -wal file, None where there is none. `cutover` is the
-    last event of one. `loaded_here`: this daemon itself loaded a table. Moments are ISO 8601, empty before the first.
+    last event of one. `loaded_here` are the tables that this daemon itself loaded. Moments are ISO 8601, empty before
+    the first.
     """
 
     at: float
@@ -103,7 +104,7 @@ class Report:
     last_sweep: str = ""
     last_verify: LastVerify | None = None
     cutover: str = ""
-    loaded_here: bool = False
+    loaded_here: frozenset[str] = frozenset()
     control: Control | None = None
     rejects: tuple[RejectGroup, ...] = ()
     events: tuple[Happening, ...] = ()
@@ -175,8 +176,8 @@ def _checks(report: Report) -> tuple[Check, ...]:
         Check("Both sides answer", not report.trouble, "; ".join(report.trouble) or "source and target are reachable"),
         Check(
             "Every table is loaded",
-            bool(report.tables) and not loading,
-            f"still loading: {', '.join(loading)}" if loading else counted(len(report.tables), "table"),
+            bool(report.tables) and not (loading or stopped),
+            _missing(loading, stopped) or counted(len(report.tables), "table"),
         ),
         Check("No table stands still", not (stopped or paused or held), _still(stopped, paused, all_held=held)),
         Check("The copy is current", report.lag < LATE_SECONDS, f"the lag is {report.lag:.1f} s"),
@@ -192,6 +193,12 @@ def _checks(report: Report) -> tuple[Check, ...]:
         ),
         Check("Verify found no difference", verify is not None and verify.differences == 0, _verified(verify)),
     )
+
+
+def _missing(loading: list[str], stopped: list[str]) -> str:
+    said = [f"still loading: {', '.join(loading)}"] if loading else []
+    said += [f"stopped, perhaps before the last row: {', '.join(stopped)}"] if stopped else []
+    return "; ".join(said)
 
 
 def _still(stopped: list[str], paused: list[str], *, all_held: bool) -> str:

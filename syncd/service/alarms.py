@@ -1,7 +1,7 @@
 """What is worth waking somebody for: told from one report to the next, each thing once, and its end too."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -58,7 +58,7 @@ class Thresholds:
 
 
 class Alarms:
-    """Compares each report with the last. What was so when it began is no news, but a load that was done by then is."""
+    """Compares each report with the last. What was so when it began is no news, but what a load had done by then is."""
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._thresholds = thresholds
@@ -92,7 +92,9 @@ class Alarms:
             found += [*self._tables(before, report), *self._rejects(report), *_milestones(before, report)]
             found += [alarm for event in _new(before, report) if (alarm := _of_event(event))]
         elif report.tables:
-            self._rejects_told = report.rejected
+            before = replace(report, tables=tuple(t for t in report.tables if t.name not in report.loaded_here))
+            self._rejects_told = before.rejected
+            found += [*self._tables(before, report), *self._rejects(report)]
             if report.loaded_here and report.is_loaded:
                 found.append(_loaded(report))
         return tuple(found)
@@ -154,9 +156,10 @@ def _milestones(before: Report, report: Report) -> Iterator[Alarm]:
 
 def _loaded(report: Report) -> Alarm:
     rows = sum(table.rows_applied for table in report.tables)
-    return Alarm(
-        "load", "success", "the load is done", f"{counted(len(report.tables), 'table')}, {counted(rows, 'row')}"
-    )
+    said = f"{counted(len(report.tables), 'table')}, {counted(rows, 'row')}"
+    if stopped := [table.name for table in report.tables if table.phase is Phase.STOPPED]:
+        return Alarm("load", "warning", "the load is done, with tables that stopped", f"{said}; {', '.join(stopped)}")
+    return Alarm("load", "success", "the load is done", said)
 
 
 def _new(before: Report, report: Report) -> Iterator[Happening]:

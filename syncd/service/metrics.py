@@ -112,7 +112,9 @@ def _tables(tables: tuple[TableNow, ...]) -> Iterator[Metric]:
         "syncd_table_stopped", "Whether the table stopped: 1 or 0.", ((t, t.phase is Phase.STOPPED) for t in tables)
     )
     yield gauge(
-        "syncd_table_loaded", "Whether the table is loaded: 1 or 0.", ((t, t.phase is not Phase.LOAD) for t in tables)
+        "syncd_table_loaded",
+        "Whether the table is loaded and has not stopped: 1 or 0.",
+        ((t, t.phase is Phase.CATCHUP) for t in tables),
     )
     yield gauge("syncd_table_paused", "Whether somebody paused the table: 1 or 0.", ((t, t.is_paused) for t in tables))
 

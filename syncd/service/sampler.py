@@ -162,7 +162,7 @@ class Sampler:
             last_sweep=answer.last_sweep,
             last_verify=answer.last_verify,
             cutover=answer.cutover,
-            loaded_here=bool(self._estimates),
+            loaded_here=frozenset(self._estimates),
             control=own.get(ALL_TABLES),
             rejects=tuple(map(advised, answer.rejects)),
             events=answer.events,

@@ -81,7 +81,24 @@ def test_rejects_are_told_again_when_they_have_doubled(alarms: Alarms) -> None:
 
 def test_a_load_that_was_over_before_anybody_looked_is_told() -> None:
     judging = Alarms(Thresholds(lag=60.0, lag_for=30.0, rejects=1))
-    assert [*titles(judging, replace(CALM, tables=()), replace(CALM, loaded_here=True), CALM)] == ["the load is done"]
+    assert [*titles(judging, replace(CALM, tables=()), replace(CALM, loaded_here=frozenset({"orders"})), CALM)] == [
+        "the load is done"
+    ]
+
+
+def test_what_a_load_refused_before_anybody_looked_is_told() -> None:
+    bad = replace(CALM.tables[0], name="bad", phase=Phase.STOPPED, rejects=2)
+    old = replace(bad, name="old", rejects=90)
+    loaded = replace(CALM, tables=(CALM.tables[0], bad, old), loaded_here=frozenset({"orders", "bad"}))
+
+    judging = Alarms(Thresholds(lag=60.0, lag_for=30.0, rejects=2))
+    assert [*titles(judging, replace(loaded, tables=(CALM.tables[0], bad)))] == [
+        "bad stopped",
+        "2 rows rejected",
+        "the load is done, with tables that stopped",
+    ]
+    judging = Alarms(Thresholds(lag=60.0, lag_for=30.0, rejects=2))
+    assert [*titles(judging, loaded)] == ["bad stopped", "the load is done, with tables that stopped"]
 
 
 def test_milestones(alarms: Alarms) -> None:

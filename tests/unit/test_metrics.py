@@ -32,6 +32,7 @@ def test_the_report_is_told() -> None:
     assert told["syncd_verify_differences", ()] == 0
     assert told["syncd_table_pending_rows", (("table", "orders"),)] == 3
     assert told["syncd_table_stopped", (("table", "prices"),)] == 1
+    assert told["syncd_table_loaded", (("table", "prices"),)] == 0
     assert told["syncd_table_paused", (("table", "prices"),)] == 1
     assert told["syncd_rejects", (("reason", "value"), ("table", "orders"))] == 2
 
