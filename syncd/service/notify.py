@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from syncd.config import NotifyConfig
 from syncd.engine.report import Report
@@ -16,6 +17,7 @@ from syncd.errors import ConfigError
 from syncd.log import event, hide, redact
 from syncd.service.alarms import LEVELS, Alarm, Alarms, Thresholds
 from syncd.service.secrets import kept_secret
+from syncd.service.told import Told
 from syncd.wording import counted
 
 QUEUED = 100
@@ -34,11 +36,15 @@ Receiver = Callable[[Alarm, str], None]
 class Notifications:
     """Judges each report and tells what is new to every receiver."""
 
-    def __init__(self, settings: NotifyConfig, source: str) -> None:
-        """Raises ConfigError for URLs that Apprise does not know, and where it is not installed."""
+    def __init__(self, settings: NotifyConfig, source: str, memory: Path) -> None:
+        """`memory` is the file that outlives a restart.
+
+        Raises ConfigError for URLs that Apprise does not know, and where it is not installed.
+        """
         self._alarms = Alarms(Thresholds.of(settings.lag, settings.lag_for, settings.rejects))
         self._source = source
         self._receivers = receivers(settings)
+        self._told = Told(memory, settings.repeat.total_seconds())
         self._limits = Limits(settings.repeat.total_seconds())
         self._queue: queue.Queue[Alarm | None] = queue.Queue(QUEUED)
         self._dropped = False
@@ -56,7 +62,7 @@ class Notifications:
     def tell(self, alarm: Alarm) -> None:
         """Log an alarm and, unless it is kept back, hand it to the receivers' thread; waits for nothing."""
         event("WARNING" if alarm.level in ("warning", "failure") else "INFO", "notice", f"{alarm.title}: {alarm.text}")
-        if self._limits.permits(alarm, time.monotonic()):
+        if self._told.is_news(alarm, time.time()) and self._limits.permits(alarm, time.monotonic()):
             self._send(alarm)
 
     def _summarize(self, *, is_last: bool = False) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncd.config import Config, NotifyConfig
+from syncd.engine.sides import state_home
 from syncd.errors import ConfigError
 from syncd.log import hide
+from syncd.model import digest
 from syncd.service.notify import Notifications
 from syncd.service.sampler import Sampler
 from syncd.service.secrets import SHORTEST_TOKEN, kept_secret
@@ -21,7 +24,8 @@ def watched(config: Config, sampler: Sampler) -> Iterator[None]:
     """Sample the report within the block, and show it to those whom the configuration names. Raises ConfigError."""
     with ExitStack() as stack:
         if _is_wanted(config.notify):
-            stack.enter_context(_notified(config.notify, sampler))
+            memory = state_home(config) / f"{digest(sampler.report.source, sampler.report.target)}.told"
+            stack.enter_context(_notified(config.notify, sampler, memory))
         if config.web.listen:
             stack.callback(_serve(config, sampler).close)
         stack.enter_context(closing(sampler))
@@ -30,9 +34,9 @@ def watched(config: Config, sampler: Sampler) -> Iterator[None]:
 
 
 @contextmanager
-def _notified(settings: NotifyConfig, sampler: Sampler) -> Iterator[None]:
+def _notified(settings: NotifyConfig, sampler: Sampler, memory: Path) -> Iterator[None]:
     """Tell people what is new, to the very end: what happened just before it, and the fault that brought it."""
-    notifications = Notifications(settings, sampler.report.source)
+    notifications = Notifications(settings, sampler.report.source, memory)
     sampler.listen(notifications.hear)
     notifications.start()
     fault: Exception | None = None

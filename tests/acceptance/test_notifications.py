@@ -111,6 +111,16 @@ def test_a_promotion_is_told_before_the_daemon_ends(
     assert receiver.titles[-2:] == ["syncd: the source is fenced", "syncd: PostgreSQL is promoted"]
 
 
+def test_an_end_that_comes_again_with_each_restart_is_told_once(
+    database: str, make_scene: MakeScene, run_syncd: RunSyncd, receiver: Receiver
+) -> None:
+    scene = make_scene(database, rows=500)
+    notify(scene, f"urls = {receiver.url}")
+    scene.source.unlink()
+    assert [run_syncd("run", "-c", scene.config).returncode for _ in range(2)] == [1, 1]
+    assert receiver.titles == ["syncd: syncd ended"]
+
+
 def test_a_dead_receiver_is_a_warning_and_the_rows_go_on(
     database: str, make_scene: MakeScene, start_syncd: StartSyncd
 ) -> None:

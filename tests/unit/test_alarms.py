@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.config import Config, NotifyConfig
+from syncd.config import Config, NotifyConfig, SyncConfig
 from syncd.engine.pace import Pace
 from syncd.engine.report import Report, judged
 from syncd.errors import ConfigError, PromotedError, StopError
@@ -19,6 +19,7 @@ from syncd.service import sampler as sampling
 from syncd.service.alarms import Alarm, Alarms, Thresholds
 from syncd.service.notify import Limits, Notifications, by_command, receivers
 from syncd.service.sampler import Sampler
+from syncd.service.told import Told
 from syncd.service.watchers import watched
 from syncd.target.database import Target
 from syncd.target.observe import Happening
@@ -140,7 +141,7 @@ def test_any_fault_that_ends_the_daemon_is_told(
 ) -> None:
     heard: list[str] = []
     monkeypatch.setattr(notify, "receivers", lambda _settings: [lambda alarm, _source: heard.append(alarm.text)])
-    config = Config(notify=NotifyConfig(command="told"))
+    config = Config(notify=NotifyConfig(command="told"), sync=SyncConfig(state_dir=tmp_path))
     sampler = Sampler(tmp_path / "app.db", NOWHERE, Pace(), lambda: None)
 
     with pytest.raises(type(fault)), watched(config, sampler):
@@ -221,7 +222,9 @@ def test_a_command_that_hangs_or_fails_is_told(monkeypatch: pytest.MonkeyPatch) 
         by_command([sys.executable, "-c", "import time; time.sleep(9)"])(ALARM, "")
 
 
-def test_a_receiver_that_fails_does_not_keep_others_from_being_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_fails_does_not_keep_others_from_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heard: list[str] = []
 
     def broken(_alarm: Alarm, _source: str) -> None:
@@ -231,17 +234,45 @@ def test_a_receiver_that_fails_does_not_keep_others_from_being_told(monkeypatch:
         heard.append(alarm.title)
 
     monkeypatch.setattr(notify, "receivers", lambda _settings: [broken, working])
-    telling = Notifications(NotifyConfig(), "app.db")
+    telling = Notifications(NotifyConfig(), "app.db", tmp_path / "told")
     telling.start()
     telling.tell(ALARM)
     wait_until(lambda: heard == [ALARM.title], "told")
     telling.end(CALM, None)
 
 
-def test_what_was_kept_back_is_told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_is_not_told_again_after_each_restart(tmp_path: Path) -> None:
+    memory = tmp_path / "state" / "told"
+    ends = [Alarm("end", "failure", "syncd ended", f"NO-GO: {rows} rows do not fit") for rows in (5, 7)]
+    other = replace(ends[0], text="the source is gone")
+
+    assert [Told(memory, 60.0).is_news(end, at) for end, at in zip((*ends, *ends), (0, 10, 59, 61), strict=True)] == [
+        True, False, False, True,
+    ]  # fmt: skip
+    assert [Told(memory, 60.0).is_news(other, 62.0) for _ in range(2)] == [True, False]
+    assert memory.stat().st_mode & 0o777 == 0o600
+    assert Told(memory, 60.0).is_news(ALARM, 63.0) and Told(memory, 60.0).is_news(ALARM, 63.0)
+
+
+@pytest.mark.parametrize("spoilt", ["", "[]", '{"end": 1}', "\xff"])
+def test_a_memory_that_cannot_be_read_lets_everything_be_told(spoilt: str, tmp_path: Path) -> None:
+    (tmp_path / "told").write_text(spoilt, "latin-1")
+
+    assert [Told(tmp_path / "told", 60.0).is_news(replace(ALARM, topic="end"), 0.0) for _ in range(2)] == [True, False]
+
+
+def test_a_memory_that_cannot_be_written_lets_everything_be_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert [Told(tmp_path / "file" / "told", 60.0).is_news(replace(ALARM, topic="end"), 0.0) for _ in "12"] == [
+        True
+    ] * 2
+
+
+def test_what_was_kept_back_is_told_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
     monkeypatch.setattr(notify, "receivers", lambda _settings: [lambda alarm, _source: heard.append(alarm.title)])
-    telling = Notifications(NotifyConfig(), "app.db")
+    telling = Notifications(NotifyConfig(), "app.db", tmp_path / "told")
     telling.start()
     for number in range(notify.AT_MOST + 2):
         telling.tell(replace(ALARM, topic=f"table {number}"))
