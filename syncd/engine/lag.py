@@ -56,6 +56,12 @@ class Lag:
             if oldest is not None and oldest <= began:
                 self._waiting = dict.fromkeys(still, oldest) | self._waiting
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The tables that wait since earlier passes left them out."""
+        with self._lock:
+            return frozenset(self._waiting)
+
     def seconds(self, now: float) -> float:
         """The lag of the whole."""
         with self._lock:

@@ -185,6 +185,7 @@ class _Daemon:
         sides.lock.lend(self._still_waiting)
         if not self.wake.stopped:
             take_over(sides)
+            self.heart.moved()
             event("INFO", "lock_returned", "the command ended: going on")
         return self._catchup(sides)
 

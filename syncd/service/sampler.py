@@ -15,7 +15,7 @@ from typing import Protocol
 
 from syncd.engine.lag import FileTimes, Lag
 from syncd.engine.pace import Pace
-from syncd.engine.report import Point, Report, TableNow, advised, judged
+from syncd.engine.report import Point, Report, Stage, TableNow, advised, judged
 from syncd.log import event
 from syncd.model import Applied, Mark, Phase, TableStatus
 from syncd.plan import Plan
@@ -33,6 +33,7 @@ STILL_SECONDS = 300.0
 """Work that shows no progress for so long is in trouble. A pass takes milliseconds, but a sweep, or the key of a large
 table, minutes."""
 WATCHED_SECONDS = 5.0
+_FENCED = (Stage.FENCED, Stage.PROMOTED)
 
 Listener = Callable[[Report], None]
 
@@ -141,6 +142,9 @@ class Sampler:
     def _sampled(self, now: float) -> Report:
         trouble = tuple(self._trouble())
         answer, tally = self._probe.answer, self.counters.tally()
+        if self._note and answer.cutover in _FENCED:
+            # Nobody writes, and what is left is the command's to bring and to prove: its passes tell us nothing.
+            self.lag.settled(self.lag.began(), self.lag.left_out)
         rates = self.counters.rates(time.monotonic())
         lag = self.lag.seconds(now)
         rate = sum(rates.values())

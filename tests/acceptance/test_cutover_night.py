@@ -53,6 +53,23 @@ def test_the_night_goes_well(scene: Scene, run_syncd: RunSyncd, start_syncd: Sta
     assert scene.source.exists()
 
 
+@pytest.mark.usefixtures("held_at")
+def test_nothing_is_late_behind_the_fence(scene: Scene, start_syncd: StartSyncd) -> None:
+    daemon = start_syncd("run", "-c", scene.config)
+    trading = scene.trade(rate=50)
+    wait_until(lambda: scene.applied > 2100, "the daemon is at work")
+    hold(scene, "verify")
+    cutover = start_syncd("cutover", "--yes", "-c", scene.config)
+    wait_until(lambda: is_sleeping(scene), "at verify")
+
+    told = "SELECT report ->> 'stage', (report ->> 'lag')::float8 FROM syncd.beat"
+    wait_until(lambda: scene.ask(told) == [("fenced", 0.0)], "nothing waits")
+
+    hold(scene, "")
+    assert (cutover.wait(), daemon.wait()) == (0, 0), cutover.stderr
+    trading.stop()
+
+
 _ACKNOWLEDGING = """
 import sqlite3, sys, time
 database = sqlite3.connect(sys.argv[1], timeout=0.01, isolation_level=None)
