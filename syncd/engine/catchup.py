@@ -185,9 +185,9 @@ class Catchup:
         """Read once and apply it."""
         began = time.monotonic()
         with closing(Spool(self._sides.state_dir)) as spool:
-            seen, readings = self._read(again, next_base, spool, thorough=thorough, observe=observe)
+            seen, readings, lost = self._read(again, next_base, spool, thorough=thorough, observe=observe)
             read = time.monotonic()
-            reports = self._writer.write(readings, spool, rejects, stopping, self._applied)
+            reports = (*lost, *self._writer.write(readings, spool, rejects, stopping, self._applied))
         self._seen = None if stopping() else seen
         return PassReport(reports, time.monotonic() - began, read - began)
 
@@ -223,7 +223,8 @@ class Catchup:
         *,
         thorough: bool,
         observe: Observer | None,
-    ) -> tuple[int, tuple[TableReading, ...]]:
+    ) -> tuple[int, tuple[TableReading, ...], tuple[TableReport, ...]]:
+        """The source's data version, what was read, and the tables that the plan cannot carry any more."""
         there: TargetSide | None = None
         while True:
             with self._sides.source.transaction() as connection:
@@ -242,8 +243,7 @@ class Catchup:
             if readers:
                 self._grow(readers.plan, grown)
             there = self._sides.look_at_target()
-        self._stop_lost(readers.plan)
-        return seen, readings
+        return seen, readings, self._stop_lost(readers.plan)
 
     def _grow(self, plan: Plan, grown: NewColumns) -> None:
         """Take up what changed, and plan anew: from now on the types of new columns are the target's."""
@@ -305,14 +305,19 @@ class Catchup:
         if not self._writer.known:
             raise NotReadyError("nothing is loaded yet", where=str(self._sides.source.path), advice="First: syncd load")
 
-    def _stop_lost(self, plan: Plan) -> None:
+    def _stop_lost(self, plan: Plan) -> tuple[TableReport, ...]:
         """Stop the tables that the plan cannot carry any more: gone from the source, or at odds with the target."""
         there = {table.name for table in plan.tables} | {skipped.name for skipped in plan.skipped}
         errors = {error.where: error for error in plan.refused}
-        for name in self._writer.known.keys() - there:
-            error = errors.get(name) or SchemaError("the source has this table no longer", where=name)
-            if self._writer.known[name].error != str(error):
-                self._writer.stop(name, error)
+        why = {
+            name: errors.get(name) or SchemaError("the source has this table no longer", where=name)
+            for name in self._writer.known.keys() - there
+        }
+        return tuple(
+            self._writer.stop(name, error)
+            for name, error in why.items()
+            if self._writer.known[name].error != str(error)
+        )
 
     def _active(self) -> Mapping[str, Checkpoint]:
         """Tables that are kept current. One that stopped in an earlier run is tried again, in this one it is not."""

@@ -79,7 +79,7 @@ class TableLoad:
     def report(self) -> TableReport:
         ended = self.ended or time.monotonic()
         seconds = ended - (self.began or ended)
-        return TableReport(self.plan.name, self.applied, seconds, str(self.error) if self.error else "")
+        return TableReport.of(self.plan.name, self.applied, seconds, self.error)
 
 
 def too_many(plan: TablePlan, rejected: int, rows: int) -> TooManyRejectsError:

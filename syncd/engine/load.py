@@ -60,7 +60,7 @@ def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> lis
         plan = sides.plan(connection, there)
     for error in plan.refused:
         event("ERROR", "table_refused", str(error), table=error.where)
-    reports = [TableReport(error.where, Applied(), 0.0, str(error)) for error in plan.refused]
+    reports = [TableReport.of(error.where, Applied(), 0.0, error) for error in plan.refused]
     known = sides.state.checkpoints(sides.control)
     wanted = [table for table in plan.tables if _is_to_load(table, known)]
     if wanted:
@@ -107,7 +107,7 @@ def _load_tables(
                 loads[table.name] = _begin(sides, table, plan, source, origin, progress)
             except SchemaError as error:
                 event("ERROR", "table_stopped", str(error), table=table.name)
-                reports.append(TableReport(table.name, Applied(), 0.0, str(error)))
+                reports.append(TableReport.of(table.name, Applied(), 0.0, error))
     finally:
         source.close()
     if plan.foreign_keys is ForeignKeys.ENFORCE:

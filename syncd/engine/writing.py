@@ -108,7 +108,7 @@ class Writer:
             self._sides.state.confirm_epoch(self._connection)
             self._save([stopped])
         self.known[name] = stopped
-        report = TableReport(name, Applied(), 0.0, stopped.error)
+        report = TableReport.of(name, Applied(), 0.0, error)
         _tell(report)
         return report
 
@@ -170,7 +170,8 @@ class Writer:
         """
         reports: list[TableReport] = []
         for reading in readings:
-            began, applied, refused, error = time.monotonic(), Applied(), frozenset[str](), ""
+            began, refused = time.monotonic(), frozenset[str]()
+            report = TableReport(reading.plan.name, Applied(), 0.0)
             for piece in self._pieces(reading):
                 self.pace.wait(reading.plan.name)
                 if stopping():
@@ -179,11 +180,10 @@ class Writer:
                     self.broken_off.add(reading.plan.name)
                     break
                 (outcome,) = self._write_at_once((replace(piece, again=piece.again - refused),), pass_, strict=True)
-                applied += outcome.report.applied
+                report = replace(outcome.report, applied=report.applied + outcome.report.applied)
                 refused |= outcome.refused
-                error = outcome.report.error
                 self.pace.spend(reading.plan.name, outcome.report.applied.written)
-            reports.append(TableReport(reading.plan.name, applied, time.monotonic() - began, error))
+            reports.append(replace(report, seconds=time.monotonic() - began))
         late = [reading for reading in readings if self.stage.is_referenced(reading.plan) and reading.vanished]
         deletes = tuple(
             TableReading(r.plan, self.known[r.plan.name].mark, vanished=r.vanished, kept=r.kept) for r in late
@@ -260,7 +260,7 @@ class Writer:
             # What a sweep has told of a table that goes on stays until the next one.
             error=str(error or (known.error if known.phase is Phase.CATCHUP else "")),
         )
-        report = TableReport(plan.name, applied, time.monotonic() - began, str(error or ""))
+        report = TableReport.of(plan.name, applied, time.monotonic() - began, error)
         return _Outcome(report, checkpoint, refused, contested)
 
     def _touch(self, *, settled: bool = False) -> Touch:

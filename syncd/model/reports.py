@@ -9,12 +9,19 @@ from syncd.model.rows import Applied, Mark, Phase
 
 @dataclass(frozen=True)
 class TableReport:
-    """One table's part of a load or a pass; `error` says why it stopped, empty where it did not."""
+    """One table's part of a load or a pass; `error` says why it stopped, and `fault` the error's class; empty where it
+    did not."""
 
     table: str
     applied: Applied
     seconds: float
     error: str = ""
+    fault: str = ""
+
+    @classmethod
+    def of(cls, table: str, applied: Applied, seconds: float, error: Exception | None) -> "TableReport":
+        """The part of a table that stopped by this error, or by none."""
+        return cls(table, applied, seconds, str(error or ""), type(error).__name__ if error else "")
 
 
 def together(reports: Iterable[TableReport]) -> tuple[TableReport, ...]:

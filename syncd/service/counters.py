@@ -61,9 +61,20 @@ class Counters:
         with self._lock:
             for table in report.tables:
                 self._applied[table.table] = self._applied.get(table.table, Applied()) + table.applied
+            self._stopped(report)
             if report.read_seconds:
                 self._took("pass_read", report.read_seconds)
                 self._took("pass_write", report.seconds - report.read_seconds)
+
+    def loaded(self, report: PassReport) -> None:
+        """A load ended, whose batches were told apart."""
+        with self._lock:
+            self._stopped(report)
+            if not report.stopped:
+                self._succeeded["load"] = time.time()
+
+    def _stopped(self, report: PassReport) -> None:
+        self._errors.update(table.fault for table in report.stopped)
 
     def swept(self, seconds: float) -> None:
         with self._lock:

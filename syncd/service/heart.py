@@ -100,8 +100,7 @@ class Heart(Progress):
     def loaded(self, report: PassReport) -> None:
         """The load ended, or had nothing to do."""
         self.moved()
-        if not report.stopped:
-            self._sampler.counters.succeeded("load")
+        self._sampler.counters.loaded(report)
 
     def table_started(self, table: str, rows: int) -> None:
         self._loading[table] = [0, rows]

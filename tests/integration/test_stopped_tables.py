@@ -4,7 +4,9 @@ from contextlib import closing
 
 import psycopg
 
+from syncd.service.counters import Counters
 from tests.plugins.cli import RunSyncd
+from tests.plugins.moving import MakeMove
 from tests.plugins.source import MakeSource, OpenWriter
 
 _TWO_TABLES = """
@@ -47,3 +49,17 @@ def test_a_table_that_vanished_from_the_source_stops_and_the_others_go_on(
         assert connection.execute("SELECT count(*) FROM lost").fetchone() == (1,)
         told = connection.execute("SELECT phase, error FROM syncd.checkpoint WHERE table_name = 'lost'").fetchone()
         assert told == ("stopped", "lost: the source has this table no longer")
+
+
+def test_the_fault_that_stops_a_table_is_counted_by_its_class(make_move: MakeMove) -> None:
+    counters = Counters()
+    move = make_move(_TWO_TABLES, "CREATE TABLE lost (id integer PRIMARY KEY, name text CHECK (name <> 'one'))")
+    move.configure("")
+    counters.loaded(move.load())
+    assert counters.tally().errors == {"TooManyRejectsError": 1}
+    assert "load" not in counters.tally().succeeded
+
+    move.write("ALTER TABLE kept RENAME TO gone")
+    counters.passed(move.catch_up())
+
+    assert counters.tally().errors == {"TooManyRejectsError": 2, "SchemaError": 1}
