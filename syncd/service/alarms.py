@@ -16,7 +16,8 @@ Level = Literal["info", "success", "warning", "failure"]
 LEVELS: tuple[Level, ...] = ("success", "info", "warning", "failure")
 """From the best to the worst."""
 _TOLD_EVENTS: dict[str, tuple[Level, str]] = {
-    "drift": ("warning", "the two sides drifted apart"),
+    "column_added": ("warning", "the source has new columns, and they are taken up"),
+    "tables_new": ("warning", "the source has new tables, and they are loaded"),
     "sweep_refused": ("warning", "a sweep refused to delete so much"),
     "source_accepted": ("warning", "another source was accepted"),
     "fenced": ("info", "the source is fenced"),

@@ -26,7 +26,7 @@ from syncd.service.systemd import Notifier
 from syncd.service.watchers import watched
 from syncd.source.watch import watch
 from syncd.target import control
-from syncd.target.database import Target
+from syncd.target.database import Target, translated
 
 NAP_SECONDS = 0.5
 """Between two looks at whether a command asks for the lock; a change, the schedule and signals wake at once."""
@@ -144,7 +144,10 @@ class _Daemon:
         new = catchup.not_loaded - self.not_to_load
         if not new or self.wake.stopped or not self.sampler.pace.is_free:
             return catchup
-        event("INFO", "tables_new", f"new in the source: {', '.join(sorted(new))}")
+        names = ", ".join(sorted(new))
+        event("INFO", "tables_new", f"new in the source: {names}")
+        with translated():
+            sides.state.record(sides.control, "WARNING", "tables_new", detail=names)
         catchup.close()
         confirm_not_promoted(sides)
         self._load(sides)

@@ -84,6 +84,8 @@ def test_a_new_column_and_a_new_table_are_taken_up_by_a_daemon_at_work(
     wait_until(lambda: rows("SELECT id, grade FROM item ORDER BY id") == [(1, "new"), (2, "own")], "filled")
     writer.execute("INSERT INTO later VALUES (2, 2)")
     wait_until(lambda: rows("SELECT count(*) FROM later") == [(2,)], "the new table is kept current")
+    told = "SELECT event, table_name, detail FROM syncd.event WHERE event IN ('column_added', 'tables_new') ORDER BY 1"
+    assert rows(told) == [("column_added", "item", "grade text"), ("tables_new", "", "later")]
     assert daemon.terminate(QUICKLY) == 0
     verified = run_syncd("verify", "--mode", "full", *sides)
     assert verified.returncode == 0, verified.stdout + verified.stderr

@@ -110,7 +110,7 @@ def test_milestones(alarms: Alarms) -> None:
     assert [*titles(alarms, different)] == ["verify found differences"]
 
 
-@pytest.mark.parametrize("name", ["drift", "fenced", "promoted", "aborted", "paused"])
+@pytest.mark.parametrize("name", ["column_added", "tables_new", "fenced", "promoted", "aborted", "paused"])
 def test_events_that_others_write_are_told(alarms: Alarms, name: str) -> None:
     happened = replace(CALM, events=(*CALM.events, Happening(9, MOMENT, "INFO", name, "", "by ada")))
 
