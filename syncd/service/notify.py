@@ -96,7 +96,7 @@ class Notifications:
                     receiver(alarm, self._source)
                 except Exception as error:
                     # Whatever a receiver's library raises: it is a warning, and the next alarm tries again.
-                    event("WARNING", "notify_failed", f"a notice reached nobody: {redact(str(error))}")
+                    event("WARNING", "notify_failed", f"a notice did not reach everybody: {redact(str(error))}")
 
 
 class Limits:
@@ -171,7 +171,7 @@ def by_apprise(urls: Sequence[str]) -> Receiver:
         if not everybody.notify(
             body=f"{alarm.text}\n{source}", title=title, notify_type=apprise.NotifyType(alarm.level)
         ):
-            raise ConnectionError("a receiver of [notify] urls did not take it")
+            raise ConnectionError("not every receiver of [notify] urls took it")
 
     return send
 

@@ -122,12 +122,13 @@ def test_an_end_that_comes_again_with_each_restart_is_told_once(
 
 
 def test_a_dead_receiver_is_a_warning_and_the_rows_go_on(
-    database: str, make_scene: MakeScene, start_syncd: StartSyncd
+    database: str, make_scene: MakeScene, start_syncd: StartSyncd, receiver: Receiver
 ) -> None:
     scene = make_scene(database, rows=500, interval="500ms")
-    notify(scene, f"urls = json://ada:{SECRET}@127.0.0.1:1/hook", "command = /nowhere/to/be/found")
+    notify(scene, f"urls = json://ada:{SECRET}@127.0.0.1:1/hook, {receiver.url}", "command = /nowhere/to/be/found")
     daemon = start_syncd("run", "-c", scene.config)
-    daemon.wait_for("event=notify_failed")
+    daemon.wait_for("a notice did not reach everybody: not every receiver of [notify] urls took it")
+    assert receiver.titles == ["syncd: the load is done"]
     before = scene.applied
     trading = scene.trade(rate=50)
     scene.wait_until_applied(before)
