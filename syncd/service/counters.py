@@ -82,7 +82,7 @@ class Counters:
             self._succeeded["sweep"] = time.time()
 
     def succeeded(self, stage: str) -> None:
-        """A stage ended well: load, pass, sweep."""
+        """A stage ended well."""
         with self._lock:
             self._succeeded[stage] = time.time()
 
