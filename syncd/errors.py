@@ -15,8 +15,8 @@ SyncdError
     ├── UsageError
     ├── ConfigError
     ├── NotReadyError
-    │   └── PromotedError         the target took over: nothing is written to it any more
-    │       └── TablePromotedError    it took over the same tables, from another source
+    │   ├── PromotedError         the target took over: nothing is written to it any more
+    │   └── TablePromotedError    it took over the same tables, from another source
     ├── AbortedError              a cutover was given up; the source is still the truth
     │   └── DifferentError        because the two sides differ
     ├── LockHeldError
@@ -128,7 +128,7 @@ class PromotedError(NotReadyError):
     """The target took over from the source; no syncd writes to it from there again."""
 
 
-class TablePromotedError(PromotedError):
+class TablePromotedError(NotReadyError):
     """The target took over the source's tables from another source, such as this file under its former name."""
 
 

@@ -16,7 +16,7 @@ from syncd.engine.load import load
 from syncd.engine.pace import Pace
 from syncd.engine.sides import Ownership, Sides, confirm_not_promoted, opened, source_path, take_over
 from syncd.engine.timescale import shape_if_possible
-from syncd.errors import PromotedError, RetryError, SourceBusyError, StopError, TablePromotedError
+from syncd.errors import PromotedError, RetryError, SourceBusyError, StopError
 from syncd.log import event
 from syncd.service.heart import Heart
 from syncd.service.sampler import Sampler
@@ -58,9 +58,6 @@ def run_daemon(
     try:
         with wake.listening(), watched(config, sampler):
             daemon.serve()
-    except TablePromotedError:
-        # This source is not the one that was promoted: a person has to say where it goes.
-        raise
     except PromotedError as error:
         event("WARNING", "promoted", error.what)
     notifier.stopping()
