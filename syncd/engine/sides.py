@@ -179,8 +179,8 @@ def _own(
 def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     """Begin a new epoch as the source's owner; returns the directory of its private files.
 
-    Snapshots that no checkpoint names are removed: they are what a crash left behind. Raises PromotedError as
-    `confirm_not_promoted` does.
+    Snapshots that no checkpoint names are removed: they are what a crash left behind. Raises what
+    `confirm_not_promoted` raises.
     """
     state, control = sides.state, sides.control
     state.create(control)
@@ -204,7 +204,8 @@ def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
 
 
 def confirm_not_promoted(sides: Sides) -> None:
-    """Raise PromotedError where the target took over from this source, or tables that this one goes into from another.
+    """Raise PromotedError where the target took over from this source, and TablePromotedError where it took over, from
+    another, tables that this one goes into.
 
     The other one may be this file under its former name, or the original of a copy: its rows are older than those that
     PostgreSQL has by now. A source that goes into tables of its own is welcome.

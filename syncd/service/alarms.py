@@ -18,6 +18,7 @@ LEVELS: tuple[Level, ...] = ("success", "info", "warning", "failure")
 _TOLD_EVENTS: dict[str, tuple[Level, str]] = {
     "column_added": ("warning", "the source has new columns, and they are taken up"),
     "tables_new": ("warning", "the source has new tables, and they are loaded"),
+    "mapping_changed": ("info", "a table is mapped otherwise, and all its rows are compared again"),
     "sweep_refused": ("warning", "a sweep refused to delete so much"),
     "source_accepted": ("warning", "another source was accepted"),
     "fenced": ("info", "the source is fenced"),
