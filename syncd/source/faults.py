@@ -83,16 +83,16 @@ def _causes(plan: TablePlan, relation: Relation) -> Iterator[_Cause]:
     for column, value in zip(plan.columns, relation.values, strict=True):
         if column.not_null or column.name in plan.key:
             yield _Cause("null", column.name, value, f"{value} IS NULL")
-        yield _Cause("value", column.name, value, _refused(value, column))
+        yield _Cause("value", column.name, value, _refused(value, column, in_key=column.name in plan.key))
         if condition := limits.rounded(value, column.type):
             yield _Cause("rounded", column.name, value, condition)
     for check, broken in zip(plan.checks, relation.broken, strict=True):
         yield _Cause("check", check.name, broken, broken)
 
 
-def _refused(value: str, column: ColumnPlan) -> str:
+def _refused(value: str, column: ColumnPlan, *, in_key: bool) -> str:
     """The condition for values that cannot land; text is held against the encoding where the type lets it through."""
-    refused = limits.refused(value, column.affinity, column.type)
+    refused = limits.refused(value, column.affinity, column.type, in_key=in_key)
     if not rendering(value, column.affinity, column.type).may_hold_text:
         return refused
     return f"{refused} OR (typeof({value})='text' AND {is_invalid(value)})"

@@ -1,15 +1,17 @@
 """Values of the right form that PostgreSQL refuses all the same: out of range, no day of the calendar."""
 
+from syncd.model import Affinity
 from syncd.types.names import TargetType
+from syncd.types.normal import key_rendering
 from syncd.types.rendering import rendering
 
 _RANGES = {"smallint": 2**15, "integer": 2**31}
 _DAYS = ("date", "timestamp without time zone", "timestamp with time zone")
 
 
-def refused(e: str, affinity: str, target: TargetType) -> str:
+def refused(e: str, affinity: Affinity, target: TargetType, *, in_key: bool = False) -> str:
     """An SQLite condition that is true for the values of `e` that cannot land in a column of that type."""
-    how = rendering(e, affinity, target)
+    how = (key_rendering if in_key else rendering)(e, affinity, target)
     conditions = [f"({how.careful_suspect})"]
     if how.may_hold_text:
         conditions.append(f"(typeof({e})='text' AND instr({e},char(0)))")

@@ -69,9 +69,10 @@ def key_rendering(e: str, affinity: str, target: TargetType) -> Rendering:
 
 def _moment_forms(e: str) -> str:
     spaced = f"replace({e},'T',' ')"
+    second = f"{ISO_DATE}[ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
     return (
         f"WHEN {e} GLOB '{ISO_DATE}' THEN {e}||' 00:00:00' "
         f"WHEN {e} GLOB '{ISO_DATE}[ T][0-2][0-9]:[0-5][0-9]' THEN {spaced}||':00' "
-        f"WHEN {e} GLOB '{ISO_DATE}[ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9].*[0-9]' THEN rtrim(rtrim({spaced},'0'),'.') "
+        f"WHEN {e} GLOB '{second}.[0-9]*' AND substr({e},21) NOT GLOB '*[^0-9]*' THEN rtrim(rtrim({spaced},'0'),'.') "
         f"WHEN {e} GLOB '{ISO_DATE}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]' THEN {spaced}"
     )
