@@ -57,12 +57,16 @@ def _keys(plan: TablePlan, condition: str) -> str:
 
 
 def _giving_way(plan: TablePlan, rows: str) -> str:
-    """A query for the rows of such a query that are not the last of their target key, and for the last one."""
+    """A query for the rows of such a query that are not the last of their target key, and for the last one.
+
+    A key that lacks a member is nobody's: its row is refused for that.
+    """
+    given = " AND ".join(f"f{n} IS NOT NULL" for n in range(len(plan.key)))
     same = ", ".join(f"quote(f{n})" for n in range(len(plan.key)))
     order = ", ".join(f"p{n} DESC" for n in range(len(plan.source_key)))
     ranked = (
         f"SELECT k, row_number() OVER latest AS n, first_value(k) OVER latest AS winner "
-        f"FROM ({rows}) WINDOW latest AS (PARTITION BY {same} ORDER BY {order})"
+        f"FROM ({rows}) WHERE {given} WINDOW latest AS (PARTITION BY {same} ORDER BY {order})"
     )
     return f"SELECT k, winner FROM ({ranked}) WHERE n > 1"
 

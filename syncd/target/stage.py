@@ -175,7 +175,7 @@ class Stage:
         text = self._text_stage(plan)
         if readable:
             _copy(self.connection, sql.SQL("COPY {} FROM STDIN ({})").format(text, sql.SQL(_CSV)), readable)
-        refusals += self._drop_duplicates(text)
+        refusals += self._drop_duplicates(plan, text)
         if touch:
             self.connection.execute(touch.staged(plan.name, text, SOURCE_KEY, TARGET_KEY))
         landed = self._merge_rows(plan, text, on_conflict)
@@ -240,16 +240,18 @@ class Stage:
         )
         return name
 
-    def _drop_duplicates(self, text: sql.Identifier) -> list[Refusal]:
+    def _drop_duplicates(self, plan: TablePlan, text: sql.Identifier) -> list[Refusal]:
         """Of several rows with one target key the last stays; another source row's is refused."""
+        members = [number for number, column in enumerate(plan.columns) if column.name in plan.key]
+        given = sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(sql.Identifier(f"c{n}")) for n in members)
         rows = self.connection.execute(
             sql.SQL(
                 "WITH ranked AS ("
                 "SELECT ctid, row_number() OVER latest AS n, first_value({source}) OVER latest AS winner"
-                " FROM {stage} WINDOW latest AS (PARTITION BY {target} ORDER BY ctid DESC))"
+                " FROM {stage} WHERE {given} WINDOW latest AS (PARTITION BY {target} ORDER BY ctid DESC))"
                 " DELETE FROM {stage} s USING ranked r WHERE s.ctid = r.ctid AND r.n > 1"
                 " RETURNING s.{source}, r.winner"
-            ).format(source=sql.Identifier(SOURCE_KEY), target=sql.Identifier(TARGET_KEY), stage=text)
+            ).format(source=sql.Identifier(SOURCE_KEY), target=sql.Identifier(TARGET_KEY), stage=text, given=given)
         ).fetchall()
         return [duplicate_key(key, winner) for key, winner in rows if key != winner]
 

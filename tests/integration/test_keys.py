@@ -61,3 +61,24 @@ def test_a_pass_does_not_let_one_overwrite_the_other(make_move: MakeMove, pair: 
     move.sweep()
     move.catch_up()
     assert landed(move) == [1]
+
+
+def test_a_key_keeps_its_fraction_and_its_zone(make_move: MakeMove) -> None:
+    keys = ("'2024-01-01 00:00:05.5+00:00'", "'2024-01-01T00:00:05.25+05:30'", "'2024-01-01 00:00:05.120'")
+    move = make_move(
+        source("TIMESTAMPTZ", *keys), "CREATE TABLE t (k timestamptz PRIMARY KEY, v bigint)", as_declared=True
+    )
+    move.load()
+    assert not move.rejects()
+    assert move.query("SELECT v, to_char(k, 'MM-DD HH24:MI:SS.US') FROM t ORDER BY v") == [
+        (1, "01-01 00:00:05.500000"),
+        (2, "12-31 18:30:05.250000"),
+        (3, "01-01 00:00:05.120000"),
+    ]
+
+
+def test_rows_without_a_key_are_no_duplicates_of_each_other(make_move: MakeMove) -> None:
+    move = make_move(source("TEXT", "NULL", "NULL", "'a'"))
+    move.load()
+    assert landed(move) == [3]
+    assert move.refused() == [("1", "not null", "k"), ("2", "not null", "k")]
