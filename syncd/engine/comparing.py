@@ -6,13 +6,12 @@ staged once at the end where the target may hold more than the source.
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 
 from syncd.engine.pending import Pending
 from syncd.engine.sides import Sides
 from syncd.model import Batch
 from syncd.plan import TablePlan
-from syncd.source import ranges
+from syncd.source import duplicates, ranges
 from syncd.source.database import Database
 from syncd.source.render import Renderer
 from syncd.target.catalog import row_count
@@ -27,9 +26,9 @@ def compare(sides: Sides, image: Database, plan: TablePlan, pending: Pending) ->
     with closing(sides.connect()) as connection, frozen(connection):
         matched = _compare_rows(Comparison(connection, sides.schema, plan), image, pending)
         if plan.deletes and matched != row_count(connection, sides.schema, plan.target):
-            keys = replace(plan, columns=plan.key_columns, checks=())
+            keys = duplicates.keys(plan)
             comparison = Comparison(connection, sides.schema, keys)
-            for batch in _batches(image, keys):
+            for batch in batches(image, keys):
                 if batch.rows:
                     comparison.fill(batch.payload, batch.rows)
             for key in comparison.unstaged():
@@ -39,7 +38,7 @@ def compare(sides: Sides, image: Database, plan: TablePlan, pending: Pending) ->
 def _compare_rows(comparison: Comparison, image: Database, pending: Pending) -> int:
     """Stage and compare all rows; returns how many of them the target has, alike or not."""
     matched = rows = size = 0
-    for batch in _batches(image, comparison.plan):
+    for batch in batches(image, comparison.plan):
         for refusal in batch.refusals:
             pending.add(refusal.source_key, ())
         if batch.rows:
@@ -62,7 +61,7 @@ def _settle(comparison: Comparison, pending: Pending) -> int:
     return sum(row.missing for row in unequal)
 
 
-def _batches(image: Database, plan: TablePlan) -> Iterator[Batch]:
+def batches(image: Database, plan: TablePlan) -> Iterator[Batch]:
     """All rows of the table; of a live file each batch in a transaction of its own."""
     renderer, rows = Renderer(image.connection, plan), ranges.whole(plan)
     while True:

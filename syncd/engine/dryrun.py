@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
 from syncd.config import Config, ForeignKeys
+from syncd.engine import doubles
 from syncd.engine.crew import Job, run_crew
 from syncd.engine.parts import ROWS_WORTH_A_PART
 from syncd.engine.preview import NOTHING_THERE
@@ -70,7 +71,10 @@ def dry_run(sides: Sides, progress: Progress) -> DryRunReport:
     def worker() -> Worker:
         return Worker(sides.source, sides.schema, sides.connect())
 
-    found, seconds = _try_all(sides.source, plan, worker, sides.config.sync.workers, progress)
+    def find(table: TablePlan) -> doubles.Pairs:
+        return doubles.find(sides.control, sides.schema, sides.source, table)
+
+    found, seconds = _try_all(sides.source, plan, worker, find, sides.config.sync.workers, progress)
     return DryRunReport(found, seconds, seconds * LOAD_FOR_TRYING)
 
 
@@ -79,15 +83,25 @@ def dry_run_of_source(config: Config, progress: Progress) -> DryRunReport:
     with closing(Database(source_path(config))) as source:
         with source.transaction() as connection:
             plan = plan_sides(connection, NOTHING_THERE, config, str(source.path))
-        found, seconds = _try_all(source, plan, lambda: Worker(source, config.target.schema_), 1, progress)
+
+        def find(table: TablePlan) -> doubles.Pairs:
+            with source.transaction() as connection:
+                return duplicates.find(connection, table)
+
+        found, seconds = _try_all(source, plan, lambda: Worker(source, config.target.schema_), find, 1, progress)
     return DryRunReport(found, seconds, seconds * LOAD_FOR_RENDERING, with_target=False)
 
 
 def _try_all(
-    source: Database, plan: Plan, new_worker: Callable[[], Worker], count: int, progress: Progress
+    source: Database,
+    plan: Plan,
+    new_worker: Callable[[], Worker],
+    find: Callable[[TablePlan], doubles.Pairs],
+    count: int,
+    progress: Progress,
 ) -> tuple[tuple[DryRunTable, ...], float]:
     """What was found in each table, and the seconds that reading and offering the rows took."""
-    tries = {table.name: _begin(source, table, progress) for table in plan.tables}
+    tries = {table.name: _begin(source, table, find(table), progress) for table in plan.tables}
     jobs = {name: Job(frozenset(), _parts(source, one, count)) for name, one in tries.items()}
 
     def finish(_: Worker, table: str) -> None:
@@ -102,11 +116,11 @@ def _try_all(
     return refused + tuple(_told(one, _orphans(source, plan, one.plan)) for one in tries.values()), seconds
 
 
-def _begin(source: Database, plan: TablePlan, progress: Progress) -> Try:
+def _begin(source: Database, plan: TablePlan, pairs: doubles.Pairs, progress: Progress) -> Try:
     """Count a table's rows, and refuse those that give way to another with the same key in the target."""
     with source.transaction() as connection:
         progress.table_started(plan.name, catalog.row_count(connection, plan.name, plan.where))
-        losers = [duplicate_key(key, winner) for key, winner in duplicates.find(connection, plan)]
+    losers = [duplicate_key(key, winner) for key, winner in pairs]
     begun = Try(plan, frozenset(loser.source_key for loser in losers), progress)
     begun.add(len(losers), 0, losers)
     return begun

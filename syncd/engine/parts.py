@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from syncd.engine import doubles
 from syncd.engine.copying import Part
 from syncd.engine.sides import Sides
 from syncd.errors import SchemaError
@@ -9,7 +10,7 @@ from syncd.log import event
 from syncd.model import Phase
 from syncd.plan import TablePlan
 from syncd.plan.drift import Definition
-from syncd.source import duplicates, ranges
+from syncd.source import ranges
 from syncd.source.database import Database
 from syncd.source.render import row_data
 from syncd.target import ddl, promoted, reject
@@ -67,10 +68,11 @@ def partition(sides: Sides, table: TablePlan, source: Database, snapshot_name: s
     The same transaction creates the target's table where it is missing: one that no checkpoint knew would be taken
     for somebody else's.
     """
+    pairs = doubles.find(sides.control, sides.schema, source, table)
     with source.transaction() as connection:
         bound, _ = ranges.bound(connection, table)
         spans = ranges.spans(connection, table, sides.config.sync.workers, ROWS_WORTH_A_PART)
-        losers = [duplicate_key(key, winner) for key, winner in duplicates.find(connection, table)]
+        losers = [duplicate_key(key, winner) for key, winner in pairs]
         rows = row_data(connection, table, [loser.source_key for loser in losers])
     own = Checkpoint(
         table.name,

@@ -42,7 +42,9 @@ class TableReading:
     `gone` are those of the keys whose rows the source has no longer, with the target keys known for them. `unsettled`
     are those whose rows are not as the base of the sweep at work will have them, if one is (`swept`). `vanished` are
     target keys that no source row has any longer, unless one of `kept` is the same key to PostgreSQL. `duplicates`
-    gave way to rows that were read, or were read and gave way: they are refused. `error` says why nothing was read.
+    gave way to rows that were read, or were read and gave way: they are refused. Where PostgreSQL must tell which rows
+    these are (`is_doubtful`), `keys` are those of all rows, and `losers` the rows that gave way, once it has told.
+    `error` says why nothing was read.
     """
 
     plan: TablePlan
@@ -55,6 +57,9 @@ class TableReading:
     vanished: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     duplicates: tuple[Refusal, ...] = ()
+    is_doubtful: bool = False
+    keys: tuple[Held, ...] = ()
+    losers: frozenset[str] = frozenset()
     error: TableError | None = None
 
     @property
@@ -103,7 +108,8 @@ def read_table(
     beyond = list(ranges.beyond(plan, known.mark, until, ties=ties))
     chunks = [(part, ranges.of_keys(plan, part)) for part in _chunks(found.keys, plan)]
     whole = [ranges.of_keys(plan, found.keys)] if found.keys else []
-    asked = (*beyond, *whole) if renderer.may_double((*beyond, *whole)) else ()
+    may_double, is_told = renderer.may_double((*beyond, *whole)), duplicates.is_told(plan)
+    asked = (*beyond, *whole) if may_double and is_told else ()
     losers = dict(pair for rows in asked for pair in duplicates.among(connection, plan, rows))
     batches = [spool.add(b) for rows in beyond for b in _rendered(renderer, rows, losers)]
     unsettled: set[str] = set()
@@ -124,6 +130,7 @@ def read_table(
         found.vanished,
         found.kept,
         refused,
+        is_doubtful=may_double and not is_told,
     )
 
 
@@ -279,7 +286,13 @@ class Readers:
                 found.append(reading)
                 if ties:
                     self._count_ties(reading)
-        return tuple(r for r in found if r.brings_news(known[r.plan.name], self._applied.get(r.plan.name)))
+        news = [r for r in found if r.brings_news(known[r.plan.name], self._applied.get(r.plan.name))]
+        return tuple(self._with_keys(r, spool) if r.is_doubtful else r for r in news)
+
+    def _with_keys(self, reading: TableReading, spool: Spool) -> TableReading:
+        keys = duplicates.keys(reading.plan)
+        lines = Renderer(self._connection, keys).batches(ranges.whole(keys), keyed=True)
+        return replace(reading, keys=tuple(map(spool.add, lines)))
 
     def _count_ties(self, reading: TableReading) -> None:
         if reading.plan.mark.moment and sum(held.rows for held in reading.batches) > MANY_TIES:

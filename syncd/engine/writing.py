@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from syncd.engine import doubles
 from syncd.engine.again import ReadAgain
 from syncd.engine.copying import too_many
 from syncd.engine.pace import Pace
@@ -15,9 +16,9 @@ from syncd.log import event
 from syncd.model import Applied, Phase, Refusal, TableReport
 from syncd.plan import TablePlan
 from syncd.source.render import row_data
-from syncd.target import reject, touched
+from syncd.target import one_by_one, reject, touched
 from syncd.target.database import Connection, PostgresError, explain, is_row_fault, transaction, translated
-from syncd.target.stage import Stage, waiting_for_others
+from syncd.target.stage import Landed, Stage, waiting_for_others
 from syncd.target.state import Checkpoint
 from syncd.target.touched import Touch
 
@@ -119,6 +120,7 @@ class Writer:
             # Of a table that changed the plan is one that the target does not fit.
             if not reading.error:
                 self.stage.prepare(reading.plan)
+        readings = tuple(self._told_apart(reading, pass_) if reading.is_doubtful else reading for reading in readings)
         if pass_.spool.is_large or any(self.pace.limits(reading.plan.name) for reading in readings):
             return self._write_in_batches(readings, pass_, stopping)
         try:
@@ -129,6 +131,11 @@ class Writer:
             # A row does not fit, or a deferred constraint does not hold at the end: find the rows one by one.
             outcomes = self._write_at_once(readings, pass_, strict=True)
         return tuple(o.report for o in outcomes if o.report.applied != Applied() or o.report.error)
+
+    def _told_apart(self, reading: TableReading, pass_: "_Pass") -> TableReading:
+        rejected = pass_.rejects.get(reading.plan.name, frozenset())
+        with translated(reading.plan.name), transaction(self._connection):
+            return doubles.told_apart(self._connection, self._sides.schema, reading, pass_.spool, rejected)
 
     def _write_at_once(
         self, readings: tuple[TableReading, ...], pass_: "_Pass", *, strict: bool
@@ -196,7 +203,7 @@ class Writer:
         """A reading cut into one piece a batch; the last moves the mark and settles the keys that were read again."""
         if self.stage.is_referenced(reading.plan):
             reading = replace(reading, vanished=frozenset())
-        nothing = TableReading(reading.plan, self.known[reading.plan.name].mark)
+        nothing = TableReading(reading.plan, self.known[reading.plan.name].mark, losers=reading.losers)
         first = [replace(nothing, batches=(held,)) for held in reading.batches[:-1]]
         return [*first, replace(reading, batches=reading.batches[-1:])]
 
@@ -237,12 +244,13 @@ class Writer:
         applied, refusals, contested = Applied(), list(reading.duplicates), NOTHING
         for held in reading.batches:
             land = self.stage.land if strict or reading.again else self.stage.land_all
-            landed = land(plan, pass_.spool.payload(held), touch=self._touch(settled=held.swept))
+            payload = one_by_one.without(pass_.spool.payload(held), reading.losers)
+            landed = land(plan, payload, touch=self._touch(settled=held.swept)) if payload else Landed(Applied())
             moved = self.stage.leave_old_times(plan, known.mark.rowid) if landed.applied.inserted else 0
             applied += replace(landed.applied, read=held.read, size=held.length) + Applied(
                 inserted=-moved, updated=moved
             )
-            refusals += [*held.refusals, *landed.refusals]
+            refusals += [r for r in (*held.refusals, *landed.refusals) if r.source_key not in reading.losers]
             contested += ReadAgain(dict.fromkeys(waiting_for_others(landed.refusals), frozenset()), held=landed.held_by)
         applied += Applied(rejected=len(refusals) - len(contested.source_keys))
         refused = frozenset(refusal.source_key for refusal in refusals)

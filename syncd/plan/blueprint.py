@@ -13,13 +13,14 @@ ROWID_KEY = "_syncd_rowid"
 
 @dataclass(frozen=True)
 class TargetColumn:
-    """A column of a table that is there in PostgreSQL; `type` as `format_type` writes it."""
+    """A column of a table that is there in PostgreSQL; `type` as `format_type` writes it, `exact` as in TargetType."""
 
     name: str
     type: str
     not_null: bool
     generated: bool
     has_default: bool = False
+    exact: bool | None = None
 
     @property
     def must_be_given(self) -> bool:

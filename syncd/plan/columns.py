@@ -100,7 +100,7 @@ def _matched(table: Table, value: Carried, column: TargetColumn, settings: Table
             advice="A table that is there keeps its types: write the type that it has, or leave the key out",
         )
     origin = _overriding(table, value.name, override).origin if override else ""
-    type_ = TargetType(column.type, scale_rounds=True, origin=origin)
+    type_ = TargetType(column.type, scale_rounds=True, origin=origin, exact=column.exact)
     return ColumnPlan(column.name, value.expression, value.affinity, type_, column.not_null, why="the target's own")
 
 

@@ -184,7 +184,7 @@ def _as_created(
     facts: Facts,
 ) -> columns.Typing:
     """The types with which syncd made a table stay, whatever values came since; a new column's is chosen now."""
-    types = {c.name: TargetType(c.type, origin=made.origins.get(c.name, "")) for c in there.columns}
+    types = {c.name: TargetType(c.type, origin=made.origins.get(c.name, ""), exact=c.exact) for c in there.columns}
     new = tuple(value for value in values if value.name not in types)
     choose_new = facts.choose(table, new, where) if new else by_declared_type
 

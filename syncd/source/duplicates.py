@@ -1,4 +1,9 @@
-"""Source rows that have one key in the target: the one with the highest rowid wins."""
+"""Source rows that have one key in the target: the one with the highest rowid wins.
+
+Where SQLite cannot tell (`is_told`), PostgreSQL is asked about the rows of `keys`.
+"""
+
+from dataclasses import replace
 
 import apsw
 
@@ -7,7 +12,7 @@ from syncd.plan import ROWID_KEY, TablePlan
 from syncd.quoting import identifier
 from syncd.source import ranges
 from syncd.source.database import query
-from syncd.types import another_form, normal
+from syncd.types import another_form, has_one_form, normal
 
 
 def find(connection: apsw.Connection, plan: TablePlan) -> list[tuple[str, str]]:
@@ -28,6 +33,16 @@ def among(connection: apsw.Connection, plan: TablePlan, rows: Range) -> list[tup
     return query(connection, _giving_way(plan, sharing), rows.parameters)
 
 
+def is_told(plan: TablePlan) -> bool:
+    """Whether SQLite can tell which rows share a key in the target."""
+    return all(has_one_form(column.affinity, column.type) for column in plan.key_columns)
+
+
+def keys(plan: TablePlan) -> TablePlan:
+    """The table with nothing but its key in the target."""
+    return replace(plan, columns=plan.key_columns, checks=())
+
+
 def is_possible(connection: apsw.Connection, plan: TablePlan) -> bool:
     """Whether two rows of the table may share a key in the target.
 
@@ -38,7 +53,7 @@ def is_possible(connection: apsw.Connection, plan: TablePlan) -> bool:
 
 
 def has_other_forms(connection: apsw.Connection, plan: TablePlan, rows: Range) -> bool:
-    """Whether a key among these rows is written in another than its normal form."""
+    """Whether a key among these rows may be equal to one that is written otherwise."""
     other = [form for c in plan.key_columns if (form := another_form(c.expression, c.affinity, c.type))]
     if not other:
         return False

@@ -13,20 +13,19 @@ from syncd.source.database import query
 from syncd.source.guard import Guarded, guarded, verdict
 from syncd.source.joining import joined
 from syncd.source.relation import Relation
+from syncd.types import INTEGERS
+from syncd.types import is_exact as exact
 
 _KEYS_AT_ONCE = 1000
 _UPPER, _LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
-_INTEGERS = frozenset({"smallint", "integer", "bigint"})
-_EXACT = _INTEGERS | {"text", "character varying", "bytea"}
-"""Types in which two keys are equal only where the source's are."""
 
 
 def is_own(plan: TablePlan) -> bool:
     """Whether the target's key is the source's: then no other row can ever have the target key of a row."""
     own = {expression.lower() for expression in plan.source_key}
     members = {column.expression.lower() for column in plan.key_columns}
-    types = {column.type.base for column in plan.key_columns}
-    return own == members and types <= (_INTEGERS if plan.by_rowid else _EXACT)
+    types = [column.type for column in plan.key_columns]
+    return own == members and all(t.base in INTEGERS if plan.by_rowid else exact(t) for t in types)
 
 
 def is_rowid(plan: TablePlan) -> bool:
@@ -36,7 +35,7 @@ def is_rowid(plan: TablePlan) -> bool:
 
 def is_exact(plan: TablePlan) -> bool:
     """Whether each target key has one way to be written, the source's and PostgreSQL's alike."""
-    return {column.type.base for column in plan.key_columns} <= _EXACT
+    return all(exact(column.type) for column in plan.key_columns)
 
 
 def canonical(target_key: str) -> str:

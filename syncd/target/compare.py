@@ -155,6 +155,34 @@ class Comparison:
         rows = self._connection.execute(self._statement("differing", columns=columns)).fetchall()
         return [Unequal(key, missing, tuple(names), digest) for key, missing, names, digest in rows]
 
+    def doubles(self) -> list[tuple[str, str]]:
+        """The source keys of the staged rows whose key another has as well, in the key's own types, but for the last.
+
+        Each comes with that of the last one, which has the highest rowid; rows without one are staged in their order.
+        """
+        self._connection.execute("SET LOCAL enable_hashjoin = on")
+        place = sql.SQL("s.{}::bigint").format(sql.Identifier(SOURCE_KEY)) if self.plan.by_rowid else sql.SQL("s.ctid")
+        query = sql.SQL(statement("doubles")).format(
+            **self._names,
+            key=_joined(", ", "s.{0}", self.plan.key),
+            given=_joined(" AND ", "s.{0} IS NOT NULL", self.plan.key),
+            same_key=_joined(" AND ", "t.{0} = s.{0}", self.plan.key),
+            place=place,
+        )
+        return self._connection.execute(query).fetchall()
+
+    def claimed(self, lines: Iterable[str]) -> frozenset[str]:
+        """Those of the rendered keys that a staged row has."""
+        wanted = sql.Identifier("pg_temp", "syncd_claimed")
+        self._make_wanted(wanted, lines)
+        query = sql.SQL("SELECT w.{line} FROM {wanted} w WHERE EXISTS (SELECT FROM {stage} s WHERE {same})").format(
+            line=sql.Identifier(TARGET_KEY),
+            wanted=wanted,
+            stage=self._stage,
+            same=_joined(" AND ", "w.{0} = s.{0}", self.plan.key),
+        )
+        return frozenset(line for (line,) in self._connection.execute(query))
+
     def values(self, source_keys: Iterable[str]) -> dict[str, list[tuple[str, str | None, str | None]]]:
         """Column, staged value and held value of each difference in these rows, as text, by source key."""
         pair = "({1}, s.{0}::text, t.{0}::text, ROW(t.{0})::record *<> ROW(s.{0})::record)"
@@ -194,12 +222,12 @@ class Comparison:
     def _make_wanted(self, name: sql.Identifier, lines: Iterable[str]) -> None:
         key = _joined(", ", "{0}", self.plan.key)
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
-        make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
-        self._connection.execute(make.format(name, key, self._names["target"]))
+        make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, NULL::text AS {} FROM {} WITH NO DATA")
+        self._connection.execute(make.format(name, key, sql.Identifier(TARGET_KEY), self._names["target"]))
         query = sql.SQL("COPY {} FROM STDIN ({})").format(name, sql.SQL(_CSV))
         with self._connection.cursor() as cursor, cursor.copy(query) as copy:
             for line in lines:
-                copy.write(f"{line}\n")
+                copy.write(f"{line},'{line.replace(chr(39), chr(39) * 2)}'\n".encode())
 
     def empty(self) -> None:
         """Make room for other rows. A table that this transaction made is truncated in place, its space is free."""

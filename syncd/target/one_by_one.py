@@ -118,6 +118,13 @@ def readable(plan: TablePlan, payload: bytes) -> tuple[bytes, list[Refusal]]:
     return b"\n".join(good), refusals
 
 
+def without(payload: bytes, source_keys: frozenset[str]) -> bytes:
+    """The keyed lines but for those of these rows."""
+    if not source_keys:
+        return payload
+    return b"\n".join(line for line in lines(payload) if source_key(line) not in source_keys)
+
+
 def source_key(line: bytes) -> str:
     """The source key of a keyed line."""
     return _fields(line.decode(errors="replace"))[-2]

@@ -367,7 +367,16 @@ def _conflict(plan: TablePlan, on_conflict: OnConflict) -> sql.Composable:
 
 def _is_coarse(column: ColumnPlan) -> bool:
     """Whether PostgreSQL calls two values equal that are not the same: then a key, too, may have to be updated."""
-    return column.type.base in ("citext", "numeric", "double precision", "real", "character", "bpchar", "interval")
+    return column.type.exact is False or column.type.base in (
+        "citext",
+        "numeric",
+        "double precision",
+        "real",
+        "character",
+        "bpchar",
+        "interval",
+        "jsonb",
+    )
 
 
 def _differs(names: list[str], one: str, other: str) -> sql.Composed:

@@ -11,6 +11,7 @@ from psycopg import sql
 from syncd.config import OnConflict
 from syncd.model import Refusal
 from syncd.plan import TablePlan
+from syncd.target.compare import Comparison
 from syncd.target.database import Connection, is_row_fault, savepoint, translated
 from syncd.target.sql import statement
 from syncd.target.stage import Stage, copy_straight
@@ -78,6 +79,10 @@ class Trial:
         self._bytes += len(payload)
         self._stage.prepare(self._plan)
         return self._stage.land(self._plan, payload, self._on_conflict).refusals
+
+    def keys(self) -> Comparison:
+        """An empty stage of rows of the table, whose keys are to be compared among themselves."""
+        return Comparison(self._connection, SCHEMA, self._plan)
 
     def _create(self) -> None:
         columns = sql.SQL(", ").join(

@@ -14,12 +14,14 @@ class TargetType:
 
     `scale_rounds` is true for a column that was there before syncd: its own scale rounds, by the one exception of the
     rule "exact or rejected". `origin` says how the source writes moments where it does not write ISO text: epoch_s,
-    epoch_ms, epoch_us or julian.
+    epoch_ms, epoch_us or julian. `exact` says whether only the same text is equal, where the name does not tell: it is
+    true of an enum, and false of text under a nondeterministic collation.
     """
 
     name: str
     scale_rounds: bool = False
     origin: str = ""
+    exact: bool | None = None
 
     @property
     def base(self) -> str:

@@ -247,3 +247,20 @@ def test_what_has_the_name_of_a_table_has_to_move_away(
     assert check(move, ini)["go"] is True
     load_all(move)
     assert move.query(f"SELECT * FROM {'item_table' if by_name else 'item'}") == [(1,)]
+
+
+def test_rows_whose_keys_are_one_to_postgresql_alone_are_counted(make_move: MakeMove, check: Run) -> None:
+    move = make_move(
+        "CREATE TABLE item (code TEXT PRIMARY KEY); INSERT INTO item VALUES ('k1'), ('k2'), ('K1')",
+        "CREATE EXTENSION citext; CREATE TABLE item (code citext PRIMARY KEY)",
+    )
+    found = about(check(move), "share the target's key")
+    assert (found["count"], found["examples"]) == (1, ["1 gives way to 3"])
+
+
+def test_a_key_is_judged_as_it_is_rendered(make_move: MakeMove, check: Run) -> None:
+    move = make_move(
+        "CREATE TABLE item (at TEXT PRIMARY KEY); INSERT INTO item VALUES ('2024-01-01 00:00:05.5+00:00')",
+        "CREATE TABLE item (at timestamptz PRIMARY KEY)",
+    )
+    assert check(move)["go"]

@@ -1,8 +1,12 @@
 """Keys that SQLite takes for two and PostgreSQL for one: the row with the highest rowid has it, the others wait."""
 
+import psycopg
 import pytest
 
+from syncd.engine.dryrun import dry_run
+from syncd.engine.progress import Silent
 from tests.plugins.moving import MakeMove, Move
+from tests.plugins.verifying import full, only
 
 PAIRS = [
     ("DATETIME", "'2024-01-01 00:00:00'", "'2024-01-01T00:00:00'"),
@@ -82,3 +86,99 @@ def test_rows_without_a_key_are_no_duplicates_of_each_other(make_move: MakeMove)
     move.load()
     assert landed(move) == [3]
     assert move.refused() == [("1", "not null", "k"), ("2", "not null", "k")]
+
+
+CITEXT = "CREATE EXTENSION citext"
+ANY_CASE = "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+COARSE = [
+    (CITEXT, "citext", "TEXT", "'a'", "'A'", "'b'"),
+    (f"{CITEXT}; CREATE DOMAIN name_of AS citext", "name_of", "TEXT", "'a'", "'A'", "'b'"),
+    (ANY_CASE, "text COLLATE any_case", "TEXT", "'a'", "'A'", "'b'"),
+    ("", "numeric(10,1)", "REAL", "5.25", "5.28", "7.5"),
+    ("CREATE DOMAIN price AS numeric(10,1)", "price", "REAL", "5.25", "5.28", "7.5"),
+    ("", "numeric", "TEXT", "'1.5'", "'1.50'", "'7'"),
+    ("", "timestamptz", "TEXT", "'2024-01-01 10:30:00.5'", "'2024-01-01 11:30:00.50+01:00'", "'2024-07-07 00:00:00'"),
+    ("", "time", "TEXT", "'10:30'", "'10:30:00'", "'07:00:00'"),
+    ("", "interval", "TEXT", "'1 day'", "'24:00:00'", "'7 days'"),
+    ("", "jsonb", "TEXT", "'1.5'", "'1.50'", "'7'"),
+]
+"""What a target has, its key's type, and three keys of the source: SQLite cannot see that the first two are one."""
+
+
+@pytest.fixture(params=COARSE, ids=lambda coarse: f"{coarse[1]} {coarse[3]}")
+def coarse(request: pytest.FixtureRequest, make_move: MakeMove) -> tuple[Move, str]:
+    """A source with these keys, and the second of them."""
+    before, type_, declared, *keys = request.param
+    try:
+        move = make_move(source(declared, *keys), f"{before}; CREATE TABLE t (k {type_} PRIMARY KEY, v bigint)")
+    except psycopg.errors.FeatureNotSupported as error:
+        pytest.skip(str(error))
+    return move, keys[1]
+
+
+def test_only_postgresql_tells_that_two_keys_are_one(coarse: tuple[Move, str]) -> None:
+    move, other = coarse
+    move.load()
+    assert landed(move) == [2, 3]
+    assert move.refused() == [("1", "duplicate key", "")]
+    assert full(move).found == 0
+
+    move.write("DELETE FROM t WHERE v = 2")
+    move.sweep()
+    assert landed(move) == [1, 3]
+    assert not move.rejects()
+
+    move.write(f"INSERT INTO t VALUES ({other}, 4)")
+    move.catch_up()
+    assert landed(move) == [3, 4]
+    assert move.refused() == [("1", "duplicate key", "")]
+    assert full(move).found == 0
+
+
+def test_a_repair_does_not_let_one_overwrite_the_other(coarse: tuple[Move, str]) -> None:
+    move, _ = coarse
+    move.load()
+    # The target has the first in the place of the second, and nobody knows.
+    move.execute("DELETE FROM syncd.reject; UPDATE t SET v = 1 WHERE v = 2")
+    assert full(move).found == 2
+    report = full(move, repair=True)
+    assert (report.found, only(report).rejected) == (0, 1)
+    assert landed(move) == [2, 3]
+    assert move.refused() == [("1", "duplicate key", "")]
+
+
+def test_without_rowids_the_last_by_its_own_key_lands(make_move: MakeMove) -> None:
+    move = make_move(
+        "CREATE TABLE t (a TEXT, n REAL, v INTEGER, PRIMARY KEY (a, n)) WITHOUT ROWID;"
+        "INSERT INTO t VALUES ('x', 5.28, 1), ('x', 5.25, 2), ('y', 5.28, 3)",
+        "CREATE TABLE t (a text, n numeric(10,1), v bigint, PRIMARY KEY (a, n)); INSERT INTO t VALUES ('x', 5.3, 0)",
+    )
+    move.load()
+    assert landed(move) == [1, 3]
+    move.write("INSERT INTO t VALUES ('y', 5.31, 4); UPDATE t SET v = 5 WHERE v = 2")
+    move.sweep()
+    assert landed(move) == [1, 4]
+    assert [reason for _, reason, _ in move.refused()] == ["duplicate key", "duplicate key"]
+    assert full(move).found == 0
+
+
+def test_a_row_takes_over_the_key_of_one_that_is_gone(make_move: MakeMove) -> None:
+    move = make_move(
+        "CREATE TABLE t (k TEXT PRIMARY KEY, v INTEGER); CREATE TABLE u (id INTEGER PRIMARY KEY, k TEXT);"
+        "INSERT INTO t VALUES ('Ä', 1), ('b', 2); INSERT INTO u VALUES (1, 'b')",
+        'CREATE EXTENSION citext; CREATE TABLE t (k citext COLLATE "C.utf8" PRIMARY KEY, v bigint);'
+        'CREATE TABLE u (id bigint PRIMARY KEY, k citext COLLATE "C.utf8" REFERENCES t)',
+    )
+    move.load()
+    move.write("DELETE FROM t WHERE v = 1; INSERT INTO t VALUES ('ä', 3)")
+    move.sweep()
+    assert landed(move) == [2, 3]
+
+
+def test_a_dry_run_counts_them(make_move: MakeMove) -> None:
+    move = make_move(
+        source("TEXT", "'a'", "'A'"), "CREATE EXTENSION citext; CREATE TABLE t (k citext PRIMARY KEY, v bigint)"
+    )
+    with move.opened() as sides:
+        (table,) = dry_run(sides, Silent()).tables
+    assert [(cause.reason, cause.rows) for cause in table.causes] == [("duplicate key", 1)]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from syncd.config import Config
+from syncd.engine import doubles
 from syncd.engine.check import rows, source, standing, target, tried, types
 from syncd.engine.check.findings import CheckReport, Finding
 from syncd.engine.check.mapping import settled_plan
@@ -12,6 +13,7 @@ from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides, TargetSide
 from syncd.errors import SyncdError
 from syncd.plan import Plan, TablePlan
+from syncd.source import duplicates
 from syncd.source.database import Database, SourceConnection
 from syncd.target import promoted, rules
 from syncd.target.rules import Rules
@@ -71,7 +73,11 @@ def _of_source(
 def _tried(sides: Sides, table: TablePlan, asked: Mapping[str, Rules], *, quick: bool) -> list[Finding]:
     """What only PostgreSQL can tell of the rows. Ask after the source's transaction, which must not wait for it."""
     of_table = asked.get(table.target, Rules())
-    return [] if table.created else tried.of_table(sides, table, of_table, quick=quick)
+    found = [] if table.created else tried.of_table(sides, table, of_table, quick=quick)
+    if quick or duplicates.is_told(table):
+        return found
+    pairs = doubles.find(sides.control, sides.schema, sides.source, table)
+    return [*rows.of_duplicates(table, pairs), *found]
 
 
 def _of_rows(looked: Iterable[Looked], refused: Mapping[str, list[Finding]]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from syncd.config import ForeignKeys
+from syncd.engine import doubles
 from syncd.engine.check.findings import Finding, Gravity
 from syncd.plan import ForeignKeyPlan, Plan, TablePlan
 from syncd.plan.mapping import bare_name
@@ -40,8 +41,8 @@ def of_table(connection: SourceConnection, plan: Plan, table: TablePlan, *, quic
     found = faults.find(connection, table, sample=quick)
     findings = [_of_fault(connection, table, fault, found.rows) for fault in found.found]
     lost = found.refused
-    if not quick:
-        findings += (giving_way := list(_of_duplicates(connection, table)))
+    if not quick and duplicates.is_told(table):
+        findings += (giving_way := list(of_duplicates(table, duplicates.find(connection, table))))
         lost += sum(finding.count or 0 for finding in giving_way)
     orphaned = list(_of_orphans(connection, plan, table, found))
     findings += orphaned
@@ -138,8 +139,8 @@ def _left_out(table: TablePlan, condition: str) -> dict[str, str]:
     return {"where": " ".join(narrower.split())}
 
 
-def _of_duplicates(connection: SourceConnection, table: TablePlan) -> Iterator[Finding]:
-    pairs = duplicates.find(connection, table)
+def of_duplicates(table: TablePlan, pairs: doubles.Pairs) -> Iterator[Finding]:
+    """What to say of rows that give way to others."""
     if pairs:
         key = ", ".join(table.key)
         yield Finding(

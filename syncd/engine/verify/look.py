@@ -82,6 +82,7 @@ def _compare(connection: Connection, schema: str, taken: _Taken, found: Findings
     for batch in taken.batches:
         if batch.rows:
             refused |= comparison.fill(batch.payload, batch.rows, found.rejected).refused
+    refused = {key: why for key, why in refused.items() if key not in found.rejected}
     unequal = [row for row in comparison.unequal() if row.source_key not in found.rejected]
     if taken.raw:
         second_opinion(comparison, found, lambda keys: {key: taken.raw[key] for key in keys}, timezone)

@@ -5,8 +5,8 @@ Rows are staged range by range, so the temporary space that it needs does not gr
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
+from syncd.engine import doubles
 from syncd.engine.crew import Job, run_crew
 from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides
@@ -88,10 +88,10 @@ class _Worker:
     def begin(self, plan: TablePlan, rejected: frozenset[str]) -> Findings:
         with self._source.reading() as connection:
             rows = source_catalog.row_count(connection, plan.name, plan.where)
-            losers = frozenset(key for key, _ in duplicates.find(connection, plan))
+        pairs = doubles.find_within(self._connection, self._sides.schema, self._source, plan)
         if self._progress:
             self._progress.table_started(plan.name, rows)
-        return Findings(plan, rows, rejected, losers)
+        return Findings(plan, rows, rejected, frozenset(loser for loser, _ in pairs))
 
     def parts(self, plan: TablePlan) -> tuple[Part, ...]:
         """Ranges for the crew: as many as workers, where the table has rowids and is large enough."""
@@ -166,7 +166,7 @@ class _Worker:
 
     def _older(self, plan: TablePlan, rejected: Sequence[str]) -> int:
         """How many of these rows, which cannot land as they are, the target holds all the same."""
-        keys = replace(plan, columns=plan.key_columns, checks=())
+        keys = duplicates.keys(plan)
         held = 0
         for start in range(0, len(rejected), AT_ONCE):
             comparison = Comparison(self._connection, self._sides.schema, keys)
@@ -181,7 +181,7 @@ class _Worker:
 
         The keys of all rows are staged, also of those whose other values cannot land.
         """
-        keys = replace(plan, columns=plan.key_columns, checks=())
+        keys = duplicates.keys(plan)
         comparison = Comparison(self._connection, self._sides.schema, keys)
         for batch in self._batches(keys, ranges.whole(keys)):
             if batch.rows:

@@ -18,6 +18,7 @@ from syncd.engine.verify.look import Look, Looked
 from syncd.engine.verify.scan import still_extra
 from syncd.log import event
 from syncd.plan import Plan, TablePlan
+from syncd.target import reject
 from syncd.target.compare import Unequal
 
 ROUNDS = 3
@@ -66,8 +67,10 @@ class Settling:
         with policies.paused_for(self._sides, sum(before.values())):
             looked = self._look(found, wanted, again, extra=True)
         for name, keys in wanted.items():
-            _keep(found[name], keys, looked.get(name), is_last=True)
-            found[name].repaired += before[name] - _size(found[name])
+            one = found[name]
+            refused = len(one.suspects.keys() & one.rejected)
+            _keep(one, keys, looked.get(name), is_last=True)
+            one.repaired += before[name] - refused - _size(one)
 
     def _look(
         self, found: Found, wanted: Mapping[str, frozenset[str]], again: Mapping[str, ReadAgain], *, extra: bool
@@ -84,6 +87,9 @@ class Settling:
                 camera.take(connection, plan)
 
         self._catchup.run(observe=observe, again=again)
+        rejected = reject.keys(self._catchup.connection, self._sides.state.source_name)
+        for name in wanted:
+            found[name].rejected = frozenset(rejected.get(name, ()))
         if doubtful:
             with camera.taken() as image:
                 for plan in doubtful:
@@ -110,9 +116,12 @@ def _read_again(keys: frozenset[str]) -> ReadAgain:
 
 
 def _keep(found: Findings, keys: frozenset[str], looked: Looked | None, *, is_last: bool) -> frozenset[str]:
-    """Drop the suspects among `keys` that are equal now or gone; returns those that changed since the last look."""
+    """Drop the suspects among `keys` that are equal now, rejected or gone; returns those that changed meanwhile.
+
+    A row that gives way to another is none of these, though the target may hold the other with the same values.
+    """
     seen = {row.source_key: row for row in looked.unequal} if looked else {}
-    refused = looked.refused if looked else {}
+    refused = (looked.refused.keys() if looked else set()) | (found.losers - found.rejected)
     moving = frozenset(key for key, row in seen.items() if not is_last and row.digest != found.suspects[key].digest)
     left: list[Unequal] = []
     for key, row in found.suspects.items():

@@ -35,6 +35,9 @@ from syncd.wording import counted
 
 SAMPLE_ROWS = 1000
 
+Suspects = Mapping[str, frozenset[str]]
+"""The source keys of the rows that differed, by table."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -91,16 +94,36 @@ class _Verify:
     compared_seconds: float = 0.0
 
     def run(self) -> tuple[TableVerdict, ...]:
-        found = self._compare_all() if self.asked.mode == "full" else self._compare_some()
+        found = self._compare()
         if self.asked.sync:
             settling = Settling(self.sides, self.catchup, self._sweep)
             settling.settle(found)
             if self.asked.repair:
-                settling.repair(found)
+                self._repair(found, settling)
         orphans = _orphans(self.catchup.connection, self.sides.schema)
         for one in found.values():
             one.further += orphans.get(one.plan.target, [])
         return (*(one.verdict() for one in found.values()), *map(self._not_loaded, self.absent), *self.changed)
+
+    def _compare(self, suspects: Suspects | None = None) -> dict[str, Findings]:
+        """Compare every table; after a repair those that had `suspects`, and these again."""
+        return self._compare_all(suspects) if self.asked.mode == "full" else self._compare_some(suspects)
+
+    def _repair(self, found: dict[str, Findings], settling: Settling) -> None:
+        """Repair, and compare repaired tables once more: a row that came back may have taken the place of another."""
+        suspects = {name: frozenset(one.suspects) for name, one in found.items()}
+        settling.repair(found)
+        repaired = {name: one.repaired for name, one in found.items() if one.repaired}
+        if not repaired:
+            return
+        again = self._compare({name: suspects[name] for name in repaired})
+        settling.settle(again)
+        for name, one in again.items():
+            one.repaired = repaired[name]
+        found |= again
+
+    def _of(self, suspects: Suspects | None) -> tuple[TablePlan, ...]:
+        return self.tables if suspects is None else tuple(t for t in self.tables if t.name in suspects)
 
     def _sweep(self) -> None:
         """Bring what no mark shows.
@@ -138,7 +161,7 @@ class _Verify:
         found = reject.keys(self.catchup.connection, self.sides.state.source_name)
         return {table: frozenset(keys) for table, keys in found.items()}
 
-    def _compare_all(self) -> dict[str, Findings]:
+    def _compare_all(self, suspects: Suspects | None) -> dict[str, Findings]:
         camera = Camera(self.sides)
         self._observe(camera.take)
         with camera.taken() as image:
@@ -149,18 +172,26 @@ class _Verify:
                     advice="Free some space, or set [sync] state_dir to a disk with more",
                 )
             began = time.monotonic()
-            found = scan(self.sides, image, self.tables, self._rejected(), self.progress, paranoid=self.asked.paranoid)
-            self.compared_seconds = time.monotonic() - began
+            paranoid = self.asked.paranoid
+            found = scan(self.sides, image, self._of(suspects), self._rejected(), self.progress, paranoid=paranoid)
+            self.compared_seconds += time.monotonic() - began
             return found
 
-    def _compare_some(self) -> dict[str, Findings]:
+    def _compare_some(self, suspects: Suspects | None) -> dict[str, Findings]:
         rows = self.asked.rows if self.asked.mode == "sample" else 0
-        look = Look(lambda connection, plan: sample.keys(connection, plan, rows) if rows else [], independent=True)
+
+        def choose(connection: apsw.Connection, plan: TablePlan) -> list[str]:
+            if suspects is None:
+                return sample.keys(connection, plan, rows) if rows else []
+            known = suspects.get(plan.name, frozenset())
+            return sorted(known.union(sample.keys(connection, plan, rows))) if plan.name in suspects else []
+
+        look = Look(choose, independent=True)
         self._observe(look.take)
         rejected = self._rejected()
         found = {
             plan.name: Findings(plan, self.counts[plan.name], rejected.get(plan.name, frozenset()))
-            for plan in self.tables
+            for plan in self._of(suspects)
         }
         connection = self.catchup.connection
         for name, looked in look.compare(connection, self.sides.schema, found, self.sides.target.timezone).items():
