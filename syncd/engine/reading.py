@@ -130,7 +130,8 @@ def read_table(
         found.vanished,
         found.kept,
         refused,
-        is_doubtful=may_double and not is_told,
+        # A vanished key may be one with another that alone is written in the one way that there is.
+        is_doubtful=not is_told and (may_double or bool(found.vanished)),
     )
 
 

@@ -175,6 +175,16 @@ def test_a_row_takes_over_the_key_of_one_that_is_gone(make_move: MakeMove) -> No
     assert landed(move) == [2, 3]
 
 
+def test_a_row_that_gave_way_takes_nobody_along(make_move: MakeMove) -> None:
+    move = make_move(source("REAL", "5.28", "5.3"), "CREATE TABLE t (k numeric(10,1) PRIMARY KEY, v bigint)")
+    move.load()
+    assert landed(move) == [2]
+    move.write("DELETE FROM t WHERE v = 1")
+    move.sweep()
+    assert landed(move) == [2]
+    assert not move.rejects()
+
+
 def test_a_dry_run_counts_them(make_move: MakeMove) -> None:
     move = make_move(
         source("TEXT", "'a'", "'A'"), "CREATE EXTENSION citext; CREATE TABLE t (k citext PRIMARY KEY, v bigint)"
