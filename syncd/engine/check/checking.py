@@ -44,8 +44,9 @@ def check_source_alone(
     there = TargetSide({}, {})
     with database.transaction() as connection:
         plan, findings, looked = _of_source(connection, database, there, config, progress, quick=quick)
+        doubled = {table.name: _doubled_in_source(connection, table) for table in plan.tables if not quick}
     unreachable = [target.unreachable(error)] if error else []
-    return _report(plan, [*unreachable, *findings, *_of_rows(looked, {})], looked, began, quick=quick)
+    return _report(plan, [*unreachable, *findings, *_of_rows(looked, doubled)], looked, began, quick=quick)
 
 
 def _of_source(
@@ -78,6 +79,11 @@ def _tried(sides: Sides, table: TablePlan, asked: Mapping[str, Rules], *, quick:
         return found
     pairs = doubles.find(sides.control, sides.schema, sides.source, table)
     return [*rows.of_duplicates(table, pairs), *found]
+
+
+def _doubled_in_source(connection: SourceConnection, table: TablePlan) -> list[Finding]:
+    """Of keys that PostgreSQL would have to compare, those that SQLite sees to be one."""
+    return [] if duplicates.is_told(table) else list(rows.of_duplicates(table, duplicates.find(connection, table)))
 
 
 def _of_rows(looked: Iterable[Looked], refused: Mapping[str, list[Finding]]) -> Iterator[Finding]:
