@@ -61,9 +61,9 @@ def _settle(comparison: Comparison, pending: Pending) -> int:
     return sum(row.missing for row in unequal)
 
 
-def batches(image: Database, plan: TablePlan) -> Iterator[Batch]:
+def batches(image: Database, plan: TablePlan, *, normal_keys: bool = True) -> Iterator[Batch]:
     """All rows of the table; of a live file each batch in a transaction of its own."""
-    renderer, rows = Renderer(image.connection, plan), ranges.whole(plan)
+    renderer, rows = Renderer(image.connection, plan, normal_keys=normal_keys), ranges.whole(plan)
     while True:
         with image.reading():
             batch = renderer.next(rows, keyed=True)

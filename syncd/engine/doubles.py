@@ -78,4 +78,4 @@ def _among(comparison: Comparison, lines: _Lines) -> Pairs:
 
 
 def _lines(source: Database, keys: TablePlan) -> Iterator[tuple[bytes, int]]:
-    return ((batch.payload, batch.rows) for batch in batches(source, keys))
+    return ((batch.payload, batch.rows) for batch in batches(source, keys, normal_keys=False))

@@ -292,7 +292,7 @@ class Readers:
 
     def _with_keys(self, reading: TableReading, spool: Spool) -> TableReading:
         keys = duplicates.keys(reading.plan)
-        lines = Renderer(self._connection, keys).batches(ranges.whole(keys), keyed=True)
+        lines = Renderer(self._connection, keys, normal_keys=False).batches(ranges.whole(keys), keyed=True)
         return replace(reading, keys=tuple(map(spool.add, lines)))
 
     def _count_ties(self, reading: TableReading) -> None:

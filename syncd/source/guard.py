@@ -21,9 +21,10 @@ class Guarded:
     how: Rendering
 
 
-def guarded(plan: TablePlan, relation: Relation) -> tuple[Guarded, ...]:
+def guarded(plan: TablePlan, relation: Relation, *, normal_keys: bool = True) -> tuple[Guarded, ...]:
+    """Every column of the plan; keys in their normal form, unless PostgreSQL alone compares them."""
     return tuple(
-        Guarded(column, value, _how(column, value, in_key=column.name in plan.key))
+        Guarded(column, value, _how(column, value, in_key=normal_keys and column.name in plan.key))
         for column, value in zip(plan.columns, relation.values, strict=True)
     )
 

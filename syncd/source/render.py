@@ -26,10 +26,11 @@ class Renderer:
     """Renders rows of one table on one connection. Not for two threads at once.
 
     A plain line holds the plan's columns; a keyed line the source key and the target key as well, which the stage
-    keeps beside the row.
+    keeps beside the row. Keys have their normal form, but for `normal_keys = False`: then SQLite need not look at
+    each row that is written in another one.
     """
 
-    def __init__(self, connection: apsw.Connection, plan: TablePlan) -> None:
+    def __init__(self, connection: apsw.Connection, plan: TablePlan, *, normal_keys: bool = True) -> None:
         self.plan = plan
         self.connection = connection
         self._utf16 = plan.source.utf16
@@ -37,7 +38,7 @@ class Renderer:
         self._is_sparse = False
         self._may_double: bool | None = None
         self._relation = Relation(plan)
-        columns = guarded(plan, self._relation)
+        columns = guarded(plan, self._relation, normal_keys=normal_keys)
         by_name = {c.column.name: c.how for c in columns}
         key = joined(by_name[name].field for name in plan.key)
         careful_key = joined(by_name[name].careful_field for name in plan.key)
