@@ -19,6 +19,8 @@ from syncd.target.database import Connection, PostgresError, Target, connect
 LEAST_SECONDS = 60.0
 SHARE = 100
 """A count that takes a second is not made again for a hundred."""
+BEHIND_SECONDS = 1.0
+"""A lag from which on changes wait: as long as they do, the two sides are not counted but what waits is."""
 _STEP = 1.0
 
 
@@ -32,10 +34,9 @@ class Counted:
 
 
 class Counting:
-    """`rows` and `pending` are replaced whole.
+    """`rows` and `pending` are replaced whole. A table that `pending` does not name waits with nobody knows how many.
 
-    `added` tells how many rows net passes added to a table; `waits` whether changes wait now, which is when the rows
-    beyond the marks are worth a look.
+    `added` tells how many rows net passes added to a table; `lag` since how many seconds changes wait now.
     """
 
     def __init__(
@@ -44,13 +45,13 @@ class Counting:
         target: Target,
         added: Callable[[str], int],
         marks: Callable[[], Mapping[str, Mark]],
-        waits: Callable[[], bool],
+        lag: Callable[[], float],
     ) -> None:
         self._path = source
         self._target = target
         self._added = added
         self._marks = marks
-        self._waits = waits
+        self._lag = lag
         self._ended = threading.Event()
         self._due = 0.0
         self._version: int | None = None
@@ -71,32 +72,44 @@ class Counting:
             try:
                 with ExitStack() as stack:
                     self._work(stack)
-            except (SyncdError, PostgresError):
-                # Whatever is wrong with a side, the daemon's own work and the probe tell it.
+            except SyncdError:
+                # Whatever is wrong with the source, the daemon's own work tells it.
                 self.pending = {}
 
     def _work(self, stack: ExitStack) -> None:
         source = Database(self._path, busy_seconds=0.5)
         stack.callback(source.close)
+        self._version = None
         while not self._ended.wait(_STEP):
             plan = self.plan
             if plan is None:
                 return
-            self.pending = self._beyond(source, plan) if self._waits() else {}
-            version = source.data_version
-            if time.monotonic() > self._due and version != self._version:
+            if self._lag() > BEHIND_SECONDS:
+                self.pending = self._beyond(source, plan)
+                continue
+            self.pending = {table.name: 0 for table in plan.tables}
+            if time.monotonic() > self._due and source.data_version != self._version:
                 began = time.monotonic()
                 self._count(source, plan)
-                self._version = version
                 self._due = time.monotonic() + max(LEAST_SECONDS, SHARE * (time.monotonic() - began))
 
     def _count(self, source: Database, plan: Plan) -> None:
-        """Each table of its own, so that no read transaction is long."""
-        connection = connect(self._target)
+        """Count each table of its own, so that no read transaction is long.
+
+        Rows that waited meanwhile would be counted, and then added once more by their pass: such a count is kept, but
+        made again even where nothing changes any more.
+        """
+        version, settled = source.data_version, self._lag() == 0
         try:
-            self.rows = {table.name: self._counted(source, connection, table) for table in plan.tables}
-        finally:
-            connection.close()
+            connection = connect(self._target)
+            try:
+                self.rows = {table.name: self._counted(source, connection, table) for table in plan.tables}
+            finally:
+                connection.close()
+        except (SyncdError, PostgresError):
+            # The target is away, as the probe tells, or the source, as the next look does.
+            return
+        self._version = version if settled and self._lag() == 0 and source.data_version == version else None
 
     def _counted(self, source: Database, connection: Connection, table: TablePlan) -> Counted:
         added = self._added(table.name)

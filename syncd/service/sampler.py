@@ -58,7 +58,7 @@ class Sampler:
         self._woken = woken
         self._times = FileTimes(source)
         self._probe = Probe(target, str(source), self._asked, self._published, self._is_busy)
-        self._counting = Counting(source, target, self._added, self._marks, lambda: self.report.lag > SAMPLE_SECONDS)
+        self._counting = Counting(source, target, self._added, self._marks, lambda: self.lag.seconds(time.time()))
         self._estimates: dict[str, tuple[int, int]] = {}
         self._hindrance = self._note = ""
         self._moved = time.monotonic()
@@ -204,7 +204,7 @@ class Sampler:
             rows_applied=status.rows_applied,
             mark=status.mark,
             lag=self.lag.of_table(name, now),
-            pending=self._counting.pending.get(name, 0),
+            pending=self._counting.pending.get(name),
             rate=rates.get(name, 0.0),
             rejects=status.rejects,
             error=status.error,
