@@ -50,23 +50,39 @@ def _totals(tables: Sequence[Document]) -> Mapping[str, int]:
 
 
 def _timeline(document: Document) -> list[dict[str, Any]]:
-    """Each step with its place on a common line of time, in percent."""
+    """Each step with its bars on a common line of time, in percent."""
     steps = document["steps"]
     if not steps:
         return []
-    moments = [datetime.fromisoformat(step["began"]).timestamp() for step in steps]
+    moments = [_moment(step["began"]) for step in steps]
     whole = max(moments[-1] + (steps[-1]["seconds"] or 0) - moments[0], 0.001)
     predicted = {part["step"]: part["seconds"] for part in document["predicted"]}
+
+    def bar(begin: float, end: float, *, stopped: bool) -> dict[str, Any]:
+        left, width = (round(100 * seconds / whole, 2) for seconds in (begin - moments[0], end - begin))
+        return {"left": left, "width": width, "stopped": stopped}
+
     return [
         {
             **step,
-            "left": round(100 * (moment - moments[0]) / whole, 2),
-            "width": round(100 * (step["seconds"] or 0) / whole, 2),
-            "stopped": step["step"] in _STOPPED,
+            "bars": [bar(begin, end, stopped=stopped) for begin, end, stopped in _parts(step, moment, document)],
             "predicted": predicted.get(step["step"]),
         }
         for step, moment in zip(steps, moments, strict=True)
     ]
+
+
+def _parts(step: Document, began: float, document: Document) -> list[tuple[float, float, bool]]:
+    """Begin and end of a step, and whether writers waited; the fence's step in two: writes stop on the way."""
+    ended = began + (step["seconds"] or 0)
+    if step["step"] != "fence" or not document.get("fenced"):
+        return [(began, ended, step["step"] in _STOPPED)]
+    fenced = min(max(_moment(document["fenced"]), began), ended)
+    return [(began, fenced, False), (fenced, ended, True)]
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _number(value: int) -> str:

@@ -102,7 +102,8 @@ def test_a_second_operator_is_kept_out_and_may_abort(
 ) -> None:
     add(scene, on_fence="sleep 55")
     cutover = start_syncd("cutover", "--yes", "-c", scene.config)
-    wait_until(lambda: scene.ask("SELECT 1 FROM syncd.cutover WHERE state = 'fence'") != [], "fenced")
+    fenced = "SELECT 1 FROM syncd.event WHERE event = 'fenced'"
+    wait_until(lambda: scene.ask(fenced) != [], "fenced, though the hook has not ended")
     assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 5
     assert run_syncd("cutover", "--check", "-c", scene.config).returncode == 5
 

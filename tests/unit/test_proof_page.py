@@ -53,6 +53,14 @@ def test_steps_lie_on_one_line_of_time() -> None:
     assert places == [("", "0.0", "33.33"), ("stopped", "33.33", "66.67")]
 
 
+def test_writers_wait_from_the_moment_of_the_fence() -> None:
+    fence = STEP | {"step": "fence", "seconds": 3.0}
+    page = html(DOCUMENT | {"steps": [FIRST, fence], "fenced": "2026-01-01T00:00:02.000Z"})
+    bars = re.findall(r'class="(stopped)?" style="left:([\d.]+)%;width:([\d.]+)%', page)
+
+    assert bars[1:] == [("", "25.0", "25.0"), ("stopped", "50.0", "50.0")]
+
+
 def test_an_abort_says_why() -> None:
     aborted = DOCUMENT | {"outcome": "aborted", "why": "2 differences", "stopped_seconds": None, "steps": []}
     page = html(aborted)

@@ -47,7 +47,10 @@ class RejectGroup:
 
 @dataclass(frozen=True)
 class Record:
-    """All that is known of one attempt. Times are in seconds, moments in ISO 8601, UTC."""
+    """All that is known of one attempt. Times are in seconds, moments in ISO 8601, UTC.
+
+    `fenced` is when writes stopped, empty where they never did.
+    """
 
     source: str
     target: str
@@ -75,6 +78,7 @@ class Record:
     seal: str
     source_bytes: int
     image_checksum: str = ""
+    fenced: str = ""
 
     @property
     def as_document(self) -> dict[str, Any]:
@@ -95,6 +99,7 @@ class Notes:
     warnings: list[str] = field(default_factory=list)
     lag: float = 0.0
     fenced_at: float | None = None
+    fenced: str = ""
     stopped_seconds: float | None = None
 
     def hook(self, result: HookResult | None) -> None:
@@ -183,6 +188,7 @@ def make(  # noqa: PLR0913 - it brings together what comes from all sides
         fence=str(sides.config.cutover.fence),
         seal=str(sides.config.cutover.seal),
         source_bytes=_size(sides),
+        fenced=notes.fenced,
     )
 
 

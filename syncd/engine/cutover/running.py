@@ -163,7 +163,7 @@ class _Cutover:
         config, source = self._sides.config, self._sides.source
         with self._step(Stage.FENCE) as done:
             self._fence = Fence(source.path)
-            self._notes.fenced_at = time.monotonic()
+            self._writes_stop()
             if config.cutover.fence is FenceKind.COMMAND:
                 self._warden.guard(self._fence, config.cutover.deadline.total_seconds())
                 self._run_hook("on_fence")
@@ -171,15 +171,19 @@ class _Cutover:
                 confirm_quiet(source)
             seconds = self._fence.take(stopping=self._warden.should_stop)
             if config.cutover.fence is not FenceKind.COMMAND:
-                self._notes.fenced_at = time.monotonic()
+                self._writes_stop()
             self._warden.guard(self._fence, self._seconds_left())
             self._fence.prove()
             source.check_identity()
-            if config.cutover.fence is not FenceKind.COMMAND:
-                self._run_hook("on_fence")
+            # A hook may take its time, and writers wait already.
             event("WARNING", "fenced", f"writers are kept out of {source.path}")
             self._sides.state.record(self._sides.control, "WARNING", "fenced", detail=self._who)
+            if config.cutover.fence is not FenceKind.COMMAND:
+                self._run_hook("on_fence")
             done(f"the lock was taken after {seconds:.3f} s; a second process was kept out")
+
+    def _writes_stop(self) -> None:
+        self._notes.fenced_at, self._notes.fenced = time.monotonic(), _now()
 
     def _seconds_left(self) -> float:
         since = self._notes.fenced_at or time.monotonic()
