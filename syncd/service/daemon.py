@@ -101,9 +101,10 @@ class _Daemon:
         self.heart.failed(error, again=True)
         side = "source" if isinstance(error, SourceBusyError) else "target"
         self.heart.waiting(f"{side}: {error.what}")
-        deadline = time.monotonic() + self.wait
-        while not self.wake.stopped and (left := deadline - time.monotonic()) > 0:
-            self.wake.sleep(left)
+        # The schedule and the file wake nobody before both sides are open; the probe does, when the target is back.
+        self.wake.sleep(self.wait)
+        if self._reloaded():
+            self.notifier.ready()
         self.wait = min(self.wait * 2, LONGEST_WAIT_SECONDS)
 
     def _work(self, sides: Sides) -> None:

@@ -44,7 +44,8 @@ class Answer:
 class Probe:
     """`answer` is replaced whole; `error` says why the target cannot be asked, empty while it answers.
 
-    `publish` gives what others may read of us, None where we do not own the source; `busy` tells whether to ask often.
+    `publish` gives what others may read of us, None where we do not own the source; `busy` tells whether to ask often;
+    `back` is called when the target answers again.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Probe:
         asked: Callable[[tuple[Control, ...]], None],
         publish: Callable[[], Mapping[str, object] | None],
         busy: Callable[[], bool],
+        back: Callable[[], None],
     ) -> None:
         self._target = target
         self._name = source_name
         self._asked = asked
         self._publish = publish
         self._busy = busy
+        self._back = back
         self._ended = threading.Event()
         self._looking = threading.Lock()
         self._began: float | None = time.monotonic()
@@ -121,7 +124,10 @@ class Probe:
                 is_there = is_there or State(self._name).is_current(connection)
                 if is_there:
                     self._look(connection)
+            was_away = bool(self.error)
             self._began, self._error = None, ""
+            if was_away:
+                self._back()
             seconds = LOOK_SECONDS if self._busy() else IDLE_SECONDS
             notices(connection, seconds)
 

@@ -57,7 +57,7 @@ class Sampler:
         self.report = Report(time.time(), str(source), target.shown)
         self._woken = woken
         self._times = FileTimes(source)
-        self._probe = Probe(target, str(source), self._asked, self._published, self._is_busy)
+        self._probe = Probe(target, str(source), self._asked, self._published, self._is_busy, woken)
         self._counting = Counting(source, target, self._added, self._marks, lambda: self.lag.seconds(time.time()))
         self._estimates: dict[str, tuple[int, int]] = {}
         self._hindrance = self._note = ""
@@ -85,7 +85,7 @@ class Sampler:
 
     def hindered(self, said: str) -> None:
         """Work waits for something that is not there."""
-        self._hindrance = said
+        self._hindrance = " ".join(said.split())
 
     def owns(self, yes: bool) -> None:
         """Whether the source is ours: only then others are told how it stands."""
