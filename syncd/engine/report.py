@@ -11,6 +11,8 @@ from syncd.wording import counted
 
 LATE_SECONDS = 60.0
 """A lag from which on the copy is no longer current."""
+SHOWN = 3
+"""Names in one line, before it says how many more there are."""
 
 
 class Stage(StrEnum):
@@ -28,7 +30,8 @@ class TableNow:
     """One table. Rows are None until somebody counted them; `rate` is rows a second over the last seconds.
 
     `pending` is how many rows wait beyond the mark, None where only a scan could tell. `hypertable` says its state in
-    words, empty where it is none. `control` is what somebody asked of this table alone.
+    words, empty where it is none. `control` is what somebody asked of this table alone. `proven` is when every row was
+    compared and found equal, in ISO 8601, empty where that never was; `differing` what the last verify found.
     """
 
     name: str
@@ -44,6 +47,8 @@ class TableNow:
     error: str = ""
     updated_at: str = ""
     hypertable: str = ""
+    proven: str = ""
+    differing: int = 0
     control: Control | None = None
 
     @property
@@ -171,7 +176,7 @@ def _checks(report: Report) -> tuple[Check, ...]:
     stopped = [table.name for table in report.tables if table.phase is Phase.STOPPED]
     paused = [table.name for table in report.tables if table.is_paused]
     held = report.control is not None and report.control.paused
-    verify = report.last_verify
+    verify, unproven = report.last_verify, [table.name for table in report.tables if not table.proven]
     return (
         Check("Both sides answer", not report.trouble, "; ".join(report.trouble) or "source and target are reachable"),
         Check(
@@ -191,7 +196,11 @@ def _checks(report: Report) -> tuple[Check, ...]:
             bool(report.last_sweep),
             f"the last one ended {report.last_sweep}" if report.last_sweep else "no sweep yet: syncd sweep",
         ),
-        Check("Verify found no difference", verify is not None and verify.differences == 0, _verified(verify)),
+        Check(
+            "Verify found no difference",
+            verify is not None and verify.differences == 0 and not unproven,
+            _verified(verify, unproven, min((table.proven for table in report.tables), default="")),
+        ),
     )
 
 
@@ -207,11 +216,15 @@ def _still(stopped: list[str], paused: list[str], *, all_held: bool) -> str:
     return "; ".join(said) or "all tables move"
 
 
-def _verified(verify: LastVerify | None) -> str:
+def _verified(verify: LastVerify | None, unproven: list[str], proven: str) -> str:
     if verify is None:
         return "not verified yet: syncd verify"
-    found = counted(verify.differences, "difference") if verify.differences else "no difference"
-    return f"{found}, by {verify.mode}, {verify.at}"
+    if verify.differences:
+        return f"{counted(verify.differences, 'difference')}, by {verify.mode}, {verify.at}"
+    if unproven:
+        more = f" and {len(unproven) - SHOWN} more" if len(unproven) > SHOWN else ""
+        return f"not every row was compared: {', '.join(unproven[:SHOWN])}{more}: syncd verify"
+    return f"every row was compared, {proven}"
 
 
 _ADVICE = {

@@ -1,6 +1,6 @@
 """What is told of the work: loads and passes, verify, status, the steps of a cutover."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -147,13 +147,17 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class LastVerify:
-    """The last verify of a source: when it ended, in ISO 8601, and what it found; see `VerifyReport`."""
+    """The last verify of a source: when it ended, in ISO 8601, and what it found; see `VerifyReport`.
+
+    `differing` are the tables that differ, each with its number of differences.
+    """
 
     at: str
     mode: str
     differences: int
     seconds: float
     compared_seconds: float = 0.0
+    differing: Mapping[str, int] = field(default_factory=dict)
 
 
 class Stage(StrEnum):

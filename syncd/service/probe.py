@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from syncd.errors import RetryError, SyncdError
 from syncd.log import event
 from syncd.model import LastVerify, TableStatus
-from syncd.target import control, observe
+from syncd.target import control, observe, proven
 from syncd.target.control import Control
 from syncd.target.database import Connection, PostgresError, Target, connect, notices
 from syncd.target.observe import Happening, RejectGroup
@@ -38,6 +38,7 @@ class Answer:
     hypertables: Mapping[str, str] = field(default_factory=dict)
     last_sweep: str = ""
     last_verify: LastVerify | None = None
+    proven: Mapping[str, str] = field(default_factory=dict)
     cutover: str = ""
 
 
@@ -166,6 +167,7 @@ class Probe:
             answer,
             last_sweep=marks.get("swept", ("", ""))[0],
             last_verify=state.last_verify(connection),
+            proven=proven.tables(connection, self._name),
             cutover=steps[-1] if steps else "",
         )
 

@@ -197,7 +197,7 @@ class Sampler:
         own: Mapping[str, Control],
         now: float,
     ) -> TableNow:
-        name = status.table
+        name, answer = status.table, self._probe.answer
         table = TableNow(
             name=name,
             phase=status.phase,
@@ -209,7 +209,9 @@ class Sampler:
             rejects=status.rejects,
             error=status.error,
             updated_at=status.updated_at,
-            hypertable=self._probe.answer.hypertables.get(name, ""),
+            hypertable=answer.hypertables.get(name, ""),
+            proven=answer.proven.get(name, ""),
+            differing=answer.last_verify.differing.get(name, 0) if answer.last_verify else 0,
             control=own.get(name),
         )
         if status.phase is Phase.LOAD:

@@ -130,7 +130,7 @@ def test_keyboard_and_screen_reader(dashboard: Dashboard, browser: Browser) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "dark"), [("light", 1280, False), ("dark", 1280, True), ("phone", 390, False)]
+    ("name", "width", "dark"), [("light", 1280, False), ("dark", 1280, True), ("phone", 375, False)]
 )
 def test_nothing_runs_over_the_edge(
     dashboard: Dashboard, browser: Browser, name: str, width: int, *, dark: bool
@@ -138,6 +138,11 @@ def test_nothing_runs_over_the_edge(
     browser.shows(width, 900, dark=dark, mobile=width < 500)
     browser.go(dashboard.address)
     assert browser.look("document.documentElement.scrollWidth") <= width
+    cards = "[...document.querySelectorAll('#figures dl > div, .columns > section')]"
+    assert browser.look(f"{cards}.filter(card => card.scrollWidth > card.clientWidth).length") == 0
+    bottoms = "['.timeline', '#events'].map(name => document.querySelector(name).getBoundingClientRect().bottom)"
+    list_ends, card_ends = browser.look(bottoms)
+    assert card_ends - list_ends < 30
     assert browser.look("getComputedStyle(document.body).backgroundColor") == (
         "rgb(14, 20, 27)" if dark else "rgb(244, 246, 249)"
     )

@@ -247,6 +247,7 @@ def _tell(sides: Sides, report: VerifyReport) -> None:
             "differences": report.found,
             "seconds": seconds,
             "compared_seconds": round(report.compared_seconds, 3),
+            "differing": {table.table: table.found for table in report.tables if table.found},
         }
     )
     with transaction(sides.control):

@@ -10,28 +10,31 @@ from importlib.metadata import version
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from syncd.engine.report import Point, Report, Stage, TableNow
-from syncd.model import LastVerify, Phase
+from syncd.engine.report import LATE_SECONDS, Point, Report, Stage, TableNow
+from syncd.model import Phase
 from syncd.service.web import words
 from syncd.service.web.charts import charts
 
 EVENTS_SHOWN = 40
+SLOW_SECONDS = 10.0
+"""A lag from which on the page is no longer green."""
 HEAD = ("banner", "steps")
 BODY = ("figures", "charts", "tables", "below")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One phase of the move; `state` is done, now or later."""
+    """One phase of the move; `state` is done, now or later. `current` is the one that the move has reached."""
 
     name: str
     state: str
     said: str
+    current: bool
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What the last verify says, for a figure and for each table."""
+    """What verify says, of the whole or of a table."""
 
     word: str
     said: str
@@ -40,12 +43,16 @@ class Verified:
 
 @dataclass(frozen=True)
 class View:
-    """A rendered report: `sections` by id hold all of the page, `rows` the tables' rows, which `sections` repeat."""
+    """A rendered report: `sections` by id hold all of the page, `rows` the tables' rows, which `sections` repeat.
+
+    `is_last`: no other will follow.
+    """
 
     title: str
     sections: Mapping[str, Markup]
     rows: Mapping[str, Markup]
     version: str
+    is_last: bool
     head: tuple[str, ...] = HEAD
     body: tuple[str, ...] = BODY
 
@@ -78,13 +85,15 @@ class Pages:
             words.whole,
             words.size,
             words.clock,
+            words.short_day,
             words.file,
             words.moments,
             words.words,
             words.asked,
             words.told,
+            _lateness,
         ):
-            self._environment.filters[said.__name__] = said
+            self._environment.filters[said.__name__.removeprefix("_")] = said
         self._lock = threading.Lock()
         self._latest: tuple[Report, View] | None = None
 
@@ -103,11 +112,13 @@ class Pages:
             return self._latest[1]
 
     def _render(self, report: Report) -> View:
-        verified = _verified(report.last_verify)
-        rows = {f"table-{n}": self._row(f"table-{n}", t, verified) for n, t in enumerate(report.tables, 1)}
+        rows = {f"table-{n}": self._row(f"table-{n}", table) for n, table in enumerate(report.tables, 1)}
         now = Point(report.at, report.rate, report.lag)
-        small = {name: self._part(name, report=report, events=report.events[: -EVENTS_SHOWN - 1 : -1])
-                 for name in ("checklist", "rejects", "events")}  # fmt: skip
+        events, today = report.events[: -EVENTS_SHOWN - 1 : -1], words.date(report.at)
+        small = {
+            name: self._part(name, report=report, events=events, today=today)
+            for name in ("checklist", "rejects", "events")
+        }
         sections = {
             "banner": self._part("banner", report=report, mood=_mood(report), headline=_headline(report)),
             "steps": self._part("steps", steps=_steps(report)),
@@ -115,8 +126,8 @@ class Pages:
                 "figures",
                 report=report,
                 rows=sum(t.rows_applied if t.target_rows is None else t.target_rows for t in report.tables),
-                waiting=sum(t.pending or 0 for t in report.tables),
-                verified=verified,
+                waiting=_waiting(report.tables),
+                verified=_verified(report),
             ),
             "charts": self._part("charts", charts=charts(report.history, now)),
             "tables": self._part("tables", rows=list(rows.values())),
@@ -125,17 +136,36 @@ class Pages:
                 small["checklist"], small["events"], small["rejects"]
             ),
         }
-        return View(f"{_headline(report)} · syncd", sections, rows, version("syncd"))
+        is_last = report.stage is Stage.PROMOTED
+        return View(f"{_headline(report)} · syncd", sections, rows, version("syncd"), is_last)
 
     def _part(self, name: str, **values: object) -> Markup:
         return Markup(self._environment.get_template(f"{name}.html").render(**values))  # noqa: S704 - autoescaped
 
-    def _row(self, name: str, table: TableNow, verified: Verified) -> Markup:
+    def _row(self, name: str, table: TableNow) -> Markup:
         percent = min(int(table.progress * 100), 100 if table.phase is not Phase.LOAD else 99)
         held = words.asked(table.control) if table.control else ""
         return self._part(
-            "row", id=name, table=table, percent=percent, word=_word(table, percent), held=held, verified=verified
+            "row",
+            id=name,
+            table=table,
+            percent=percent,
+            word=_word(table, percent),
+            held=held,
+            verified=_proof(table),
+            source_rows=table.source_rows if _shows_source(table) else table.target_rows,
         )
+
+
+def _lateness(lag: float) -> str:
+    """The mood of a lag."""
+    return "bad" if lag >= LATE_SECONDS else "warn" if lag >= SLOW_SECONDS else "good"
+
+
+def _waiting(tables: tuple[TableNow, ...]) -> int | None:
+    """How many rows wait, None where that is known of no table."""
+    known = [table.pending for table in tables if table.pending is not None]
+    return sum(known) if known or not tables else None
 
 
 def _word(table: TableNow, percent: int) -> str:
@@ -153,7 +183,12 @@ def _mood(report: Report) -> str:
     paused = report.control is not None and report.control.paused
     if report.trouble or stopped:
         return "bad"
-    return "warn" if paused or not report.is_current or report.rejected else "good"
+    return "warn" if paused or report.rejected else _lateness(report.lag)
+
+
+def _shows_source(table: TableNow) -> bool:
+    """Whether the rows of the source are worth a word: those of a table that is in step are a moment older or newer."""
+    return table.phase is Phase.LOAD or table.lag >= 1 or table.rejects > 0
 
 
 def _headline(report: Report) -> str:
@@ -167,8 +202,10 @@ def _headline(report: Report) -> str:
     match report.stage:
         case Stage.LOAD:
             return "loading"
-        case Stage.FENCED | Stage.PROMOTED as stage:
-            return str(stage)
+        case Stage.FENCED:
+            return "fenced: writers wait"
+        case Stage.PROMOTED:
+            return "promoted: PostgreSQL leads"
         case Stage.READY:
             return "in step, ready for the cutover"
         case _:
@@ -189,13 +226,32 @@ def _steps(report: Report) -> tuple[Step, ...]:
     stages = list(Stage)
     reached = stages.index(report.stage)
     states = ["done" if n < reached else "now" if n == reached else "later" for n in range(len(stages))]
-    return tuple(Step(str(stage).capitalize(), state, said[stage]) for stage, state in zip(stages, states, strict=True))
+    states[-1] = "done" if report.stage is Stage.PROMOTED else "later"
+    return tuple(
+        Step(str(stage).capitalize(), state, said[stage], stage is report.stage)
+        for stage, state in zip(stages, states, strict=True)
+    )
 
 
-def _verified(verify: LastVerify | None) -> Verified:
+def _verified(report: Report) -> Verified:
+    """What the last verify says of the whole."""
+    verify, proven = report.last_verify, [table.proven for table in report.tables if table.proven]
     if verify is None:
         return Verified("not yet", "syncd verify compares every row", "quiet")
     if verify.differences:
         return Verified("differs", f"{words.counted(verify.differences, 'difference')}, {words.day(verify.at)}", "bad")
-    said = {"counts": "counts agree", "sample": "sample agrees"}.get(verify.mode, "equal")
-    return Verified(said, f"{verify.mode}, {words.day(verify.at)}", "good")
+    if proven and len(proven) == len(report.tables):
+        return Verified("equal", f"every row, {words.day(min(proven))}", "good")
+    said = {"counts": "the counts alone", "sample": "a sample"}.get(
+        verify.mode, f"{len(proven)} of {words.counted(len(report.tables), 'table')}"
+    )
+    return Verified("partly", f"{said}, {words.day(verify.at)}", "quiet")
+
+
+def _proof(table: TableNow) -> Verified:
+    """What verify says of one table."""
+    if table.differing:
+        return Verified("differs", words.counted(table.differing, "difference"), "bad")
+    if table.proven:
+        return Verified("equal", words.day(table.proven), "good")
+    return Verified("not yet", "its rows were not compared one by one", "quiet")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePath
 
 from syncd.target.control import Control
@@ -54,6 +54,16 @@ def clock(moment: str) -> str:
     return datetime.fromisoformat(moment).strftime("%H:%M:%S")
 
 
+def date(at: float) -> str:
+    """The day of a moment in Unix seconds, in UTC, as ISO 8601 begins."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def short_day(moment: str) -> str:
+    """The day alone, in UTC."""
+    return datetime.fromisoformat(moment).strftime("%d %b")
+
+
 def day(moment: str) -> str:
     """Day and time, in UTC."""
     return datetime.fromisoformat(moment).strftime("%d %b %H:%M UTC")
@@ -78,7 +88,7 @@ def asked(control: Control) -> str:
     """What somebody asked of the daemon."""
     wanted = ["paused"] if control.paused else []
     wanted += [f"at most {control.rows_per_second:,} rows/s"] if control.rows_per_second else []
-    return f"{' and '.join(wanted)} by {control.who} at {clock(control.since)}"
+    return f"{' and '.join(wanted)} by {control.who} at {clock(control.since)} UTC"
 
 
 def told(event: Happening) -> str:
@@ -89,4 +99,8 @@ def told(event: Happening) -> str:
         return event.detail
     if not isinstance(detail, dict):
         return event.detail
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in detail.items())
+    return ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in detail.items() if value != {})
+
+
+def _value(value: object) -> object:
+    return ", ".join(f"{name}: {number}" for name, number in value.items()) if isinstance(value, dict) else value
