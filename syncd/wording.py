@@ -1,4 +1,4 @@
-"""Counted things in English."""
+"""Counted things in English, and what others say in one line."""
 
 
 def noun(number: int, thing: str) -> str:
@@ -11,3 +11,9 @@ def noun(number: int, thing: str) -> str:
 def counted(number: int, thing: str) -> str:
     """So many of a thing, in plain digits."""
     return f"{number} {noun(number, thing)}"
+
+
+def one_line(text: str) -> str:
+    """The text in one line, without the hints that libpq indents below what it says."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("\t", "  "))]
+    return "; ".join(" ".join(line.split()) for line in lines)

@@ -150,6 +150,8 @@ class Report:
     @property
     def sentence(self) -> str:
         """The report in one line."""
+        if self.stage is Stage.PROMOTED:
+            return "promoted: PostgreSQL leads"
         if self.trouble:
             return f"lag {self.lag:.1f} s: {self.trouble[0]}"
         if self.note:

@@ -38,9 +38,13 @@ class Tally:
 
 
 class Counters:
-    """Counts since the daemon began; one short lock, never held while anything is waited for."""
+    """Counts since the daemon began; one short lock, never held while anything is waited for.
+
+    `fetched` is when somebody fetched them as metrics last, in Unix seconds.
+    """
 
     def __init__(self) -> None:
+        self.fetched = 0.0
         self._lock = threading.Lock()
         self._applied: dict[str, Applied] = {}
         self._durations: dict[str, Durations] = {}

@@ -57,7 +57,11 @@ def run_daemon(
     )
     try:
         with wake.listening(), watched(config, sampler):
-            daemon.serve()
+            try:
+                daemon.serve()
+            except PromotedError:
+                sampler.farewell(wake.is_stopping)
+                raise
     except PromotedError as error:
         event("WARNING", "promoted", error.what)
     notifier.stopping()

@@ -32,6 +32,7 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         report, tally = self._sampler.watch(), self._sampler.counters.tally()
+        self._sampler.counters.fetched = time.time()
         yield _gauge("syncd_build_info", "The release at work.", [(("version",), (self._version,), 1)])
         yield from _whole(report)
         yield from _tables(report.tables)

@@ -11,10 +11,12 @@ from syncd.log import event
 from syncd.model import LastVerify, TableStatus
 from syncd.target import control, observe, proven
 from syncd.target.control import Control
+from syncd.target.cutover import CutoverState
 from syncd.target.database import Connection, PostgresError, Target, connect, notices
 from syncd.target.observe import Happening, RejectGroup
 from syncd.target.stall import guard
 from syncd.target.state import State
+from syncd.wording import one_line
 
 LOOK_SECONDS = 1.0
 IDLE_SECONDS = 5.0
@@ -29,7 +31,7 @@ EVENTS_KEPT = 100
 
 @dataclass(frozen=True)
 class Answer:
-    """What the target told last."""
+    """What the target told last. `landed` are the rows of each table that a promotion proved."""
 
     tables: tuple[TableStatus, ...] = ()
     controls: tuple[Control, ...] = ()
@@ -40,6 +42,7 @@ class Answer:
     last_verify: LastVerify | None = None
     proven: Mapping[str, str] = field(default_factory=dict)
     cutover: str = ""
+    landed: Mapping[str, int] = field(default_factory=dict)
 
 
 class Probe:
@@ -111,7 +114,7 @@ class Probe:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        said = " ".join(str(error.what if isinstance(error, SyncdError) else error).split())
+        said = one_line(error.what if isinstance(error, SyncdError) else str(error))
         if not self._error and not isinstance(error, RetryError):
             event("WARNING", "probe_failed", f"the target cannot be asked how things stand: {said}")
         self._error = said or type(error).__name__
@@ -147,7 +150,8 @@ class Probe:
             controls=seen.controls,
             events=(*known.events, *seen.events)[-EVENTS_KEPT:],
         )
-        if seen.events or time.monotonic() > self._slow_due:
+        is_unproven = answer.cutover == "promoted" and not answer.landed
+        if seen.events or is_unproven or time.monotonic() > self._slow_due:
             answer = self._with_landmarks(connection, answer)
         if _rejects(answer.tables) != _rejects(known.tables) or time.monotonic() > self._slow_due:
             answer = replace(answer, rejects=observe.reject_groups(connection, self._name))
@@ -163,12 +167,14 @@ class Probe:
         state = State(self._name)
         marks = observe.landmarks(connection, self._name, ("swept", *CUTOVER))
         steps = [name for name in marks if name in CUTOVER]
+        cutover = steps[-1] if steps else ""
         return replace(
             answer,
             last_sweep=marks.get("swept", ("", ""))[0],
             last_verify=state.last_verify(connection),
             proven=proven.tables(connection, self._name),
-            cutover=steps[-1] if steps else "",
+            cutover=cutover,
+            landed=CutoverState(self._name).landed(connection) if cutover == "promoted" else {},
         )
 
 

@@ -4,6 +4,7 @@ It runs in a thread of its own and takes no lock for longer than copying a few n
 waits for a report nor a report for a pass.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -24,6 +25,7 @@ from syncd.service.counting import Counting
 from syncd.service.probe import Probe
 from syncd.target.control import ALL_TABLES, Control
 from syncd.target.database import Target
+from syncd.wording import one_line
 
 SAMPLE_SECONDS = 1.0
 POINT_SECONDS = 10.0
@@ -33,6 +35,9 @@ STILL_SECONDS = 300.0
 """Work that shows no progress for so long is in trouble. A pass takes milliseconds, but a sweep, or the key of a large
 table, minutes."""
 WATCHED_SECONDS = 5.0
+FAREWELL_SECONDS = 75.0
+"""Metrics are fetched every minute, or more often; who has not fetched them for longer does not."""
+_STEP = 0.2
 _FENCED = (Stage.FENCED, Stage.PROMOTED)
 
 Listener = Callable[[Report], None]
@@ -58,7 +63,7 @@ class Sampler:
         self._woken = woken
         self._times = FileTimes(source)
         self._probe = Probe(target, str(source), self._asked, self._published, self._is_busy, woken)
-        self._counting = Counting(source, target, self._added, self._marks, lambda: self.lag.seconds(time.time()))
+        self._counting = Counting(source, target, self._added, self._marks, self._unsettled)
         self._estimates: dict[str, tuple[int, int]] = {}
         self._hindrance = self._note = ""
         self._moved = time.monotonic()
@@ -85,7 +90,7 @@ class Sampler:
 
     def hindered(self, said: str) -> None:
         """Work waits for something that is not there."""
-        self._hindrance = " ".join(said.split())
+        self._hindrance = one_line(said)
 
     def owns(self, yes: bool) -> None:
         """Whether the source is ours: only then others are told how it stands."""
@@ -106,6 +111,19 @@ class Sampler:
         """The report, for somebody who looks now: it is kept fresh for some seconds."""
         self._watched = time.monotonic()
         return self.report
+
+    def farewell(self, stopping: Callable[[], bool]) -> None:
+        """Wait until the promotion is in the report, and until whoever fetches the metrics has fetched it.
+
+        Nobody could tell the end of the daemon from a fault otherwise.
+        """
+        began, since = time.time(), math.inf
+        while not stopping() and time.time() < began + FAREWELL_SECONDS:
+            if self.report.stage is Stage.PROMOTED:
+                since = min(since, time.time())
+            if self.counters.fetched > since or self.counters.fetched < began - FAREWELL_SECONDS:
+                return
+            self._ended.wait(_STEP)
 
     def listen(self, listener: Listener) -> None:
         """Call this with each report; it must not wait for anything."""
@@ -172,7 +190,7 @@ class Sampler:
             events=answer.events,
             history=self._history(now, lag, sum(a.written + a.deleted for a in tally.applied.values())),
         )
-        return judged(report)
+        return judged(_at_rest(report, answer.landed) if report.stage is Stage.PROMOTED else report)
 
     def _trouble(self) -> Iterable[str]:
         try:
@@ -272,8 +290,23 @@ class Sampler:
         applied = self.counters.tally().applied.get(table, Applied())
         return applied.inserted - applied.deleted
 
+    def _unsettled(self) -> float:
+        """Since how many seconds changes wait; what a command has brought and what it has not, nobody tells us."""
+        return math.inf if self._note else self.lag.seconds(time.time())
+
     def _marks(self) -> Mapping[str, Mark]:
         return {status.table: status.mark for status in self._probe.answer.tables}
+
+
+def _at_rest(report: Report, landed: Mapping[str, int]) -> Report:
+    """The report after a promotion: nothing waits any longer, and whether the old file is there is of no concern."""
+
+    def final(table: TableNow) -> TableNow:
+        rows = landed.get(table.name, table.target_rows)
+        return replace(table, source_rows=rows, target_rows=rows, pending=0, lag=0.0, rate=0.0)
+
+    tables = tuple(final(table) for table in report.tables)
+    return replace(report, tables=tables, lag=0.0, rate=0.0, source_reachable=True, trouble=(), note="")
 
 
 def _moment(at: float | None) -> str:

@@ -148,6 +148,12 @@ class CutoverState:
             "UPDATE syncd.cutover SET report = %s WHERE source_name = %s", [json.dumps(document), self.source_name]
         )
 
+    def landed(self, connection: Connection) -> Mapping[str, int]:
+        """How many rows of each table the last proof found in the target; none before there is a report."""
+        document = self.report(connection)
+        tables = document["tables"] if document and document["verified"] else ()
+        return {table["table"]: table["target_rows"] for table in tables}
+
     def report(self, connection: Connection) -> Mapping[str, Any] | None:
         """The report of the last attempt; None where there is none yet."""
         if not self.exists(connection):

@@ -202,6 +202,45 @@ def test_a_throttled_table_takes_its_time(dashboard: Dashboard, run_syncd: RunSy
     assert scene.ask("SELECT count(*) FROM syncd.control") == [(0,)]
 
 
+def test_a_page_without_its_daemon_says_so_until_it_is_back(
+    dashboard: Dashboard, start_syncd: StartSyncd, browser: Browser
+) -> None:
+    browser.go(dashboard.address)
+    before = browser.look("document.title")
+    assert dashboard.daemon.terminate() == 0
+    assert "Traceback" not in dashboard.daemon.stderr
+    browser.wait_for(f"document.getElementById('banner').className === 'bad' && {BANNER}.includes('no connection')")
+    assert "no connection since" in browser.look("document.title")
+    assert float(browser.look("getComputedStyle(document.querySelector('main')).opacity")) < 1
+    dashboard.daemon = start_syncd("run", "--force", "-c", dashboard.scene.config)
+    browser.wait_for(f"!{BANNER}.includes('no connection') && !document.body.className")
+    browser.wait_for(f"document.title === {before!r}")
+
+
+def test_a_promotion_is_the_last_that_page_and_metrics_show(
+    database: str, make_scene: MakeScene, start_syncd: StartSyncd, run_syncd: RunSyncd, browser: Browser
+) -> None:
+    scene = make_scene(database, rows=2000, interval="500ms")
+    with scene.config.open("a") as file:
+        file.write("[cutover]\nseal = rename\n")
+    shown = dashboard_of(scene, start_syncd)
+    wait_until(lambda: scene.is_loaded, "loaded")
+    trading = scene.trade(rate=50)
+    browser.go(shown.address)
+    browser.wait_for(f"{ROWS} > 0")
+    assert shown.metric("syncd_target_reachable") == 1
+    assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 0
+    trading.stop()
+    assert shown.daemon.returncode is None
+    wait_until(lambda: 'syncd_stage{stage="promoted"} 1.0' in shown.ask("/metrics")[1], "the metrics tell it")
+    assert shown.daemon.wait() == 0
+    browser.wait_for(f"{BANNER}.includes('promoted: PostgreSQL leads')")
+    assert browser.look("document.getElementById('banner').className") == "good"
+    tables = [name for (name,) in scene.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    assert browser.look(ROWS) == sum(scene.ask(f"SELECT count(*) FROM {name}")[0][0] for name in tables)
+    assert browser.said == []
+
+
 def test_a_target_that_is_away_shows_everywhere(
     own_server: OwnServer, make_scene: MakeScene, start_syncd: StartSyncd, browser: Browser
 ) -> None:

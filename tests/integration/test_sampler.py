@@ -35,7 +35,7 @@ def sampler(source: Path, own_server: OwnServer, wake: Wake) -> Iterator[Sampler
 def test_a_target_that_is_back_wakes_who_waits_for_it(sampler: Sampler, own_server: OwnServer, wake: Wake) -> None:
     own_server.stop()
     wait_until(lambda: not sampler.report.target_reachable, "the target is away")
-    sampler.hindered("target: connection failed:\n\tConnection refused")
+    sampler.hindered("target: connection failed: Connection refused\n\tIs the server running there?")
     assert all(said.isprintable() for said in sampler.report.trouble)
 
     own_server.start()

@@ -178,6 +178,22 @@ def test_the_stream_sends_what_changed_alone(opened: Open) -> None:
     assert not {"tables", "table-2", "steps", "events"} & changed.keys()
 
 
+@pytest.mark.parametrize(("cutover", "is_told"), [("promoted", True), ("", False)])
+def test_the_stream_ends_with_the_last_report(cutover: str, caplog: pytest.LogCaptureFixture, *, is_told: bool) -> None:
+    sampler = FakeSampler(ready_report())
+    server = WebServer(sampler, "127.0.0.1:0", (), None)
+    server.start()
+    with Site(sampler, server.port).connect() as viewer:
+        viewer.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        event(viewer)
+        sampler.report = replace(ready_report(), cutover=cutover, lag=1.5)
+        server.close()
+        last = b"".join(iter(lambda: viewer.recv(65536), b""))
+
+    assert b"1.5 s" in last and (b"PostgreSQL leads" in last, b"event: end" in last) == (is_told, is_told)
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 def event(viewer: socket.socket) -> dict[str, str]:
     """The next event of sections."""
     read = b""

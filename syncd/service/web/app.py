@@ -21,9 +21,9 @@ WRONG_SECONDS = 0.5
 _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
 
 
-def application(sampler: Sampled, hosts: frozenset[str], token: str | None) -> ASGIApp:
+def application(sampler: Sampled, pages: Pages, stream: Stream, hosts: frozenset[str], token: str | None) -> ASGIApp:
     """The whole, behind the gate."""
-    pages, metrics = Pages(), Metrics(sampler)
+    metrics = Metrics(sampler)
 
     async def dashboard(_: Request) -> Response:
         return HTMLResponse(pages.page(sampler.watch()))
@@ -61,7 +61,7 @@ def application(sampler: Sampled, hosts: frozenset[str], token: str | None) -> A
                 Route("/healthz", health),
                 Route("/readyz", ready),
                 Route("/login", login, methods=["GET", "POST"]),
-                Route("/events", Stream(sampler, pages), methods=["GET"]),
+                Route("/events", stream, methods=["GET"]),
                 *(Route(f"/static/{name}", _file(name, kind)) for name, kind in _STATIC.items()),
             ]
         ),

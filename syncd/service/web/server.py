@@ -17,6 +17,8 @@ from syncd.errors import ConfigError
 from syncd.log import event
 from syncd.service.sampler import Sampled
 from syncd.service.web.app import application
+from syncd.service.web.pages import Pages
+from syncd.service.web.sse import Stream
 
 CONNECTIONS = 80
 NEW_A_SECOND = 40
@@ -119,9 +121,11 @@ class WebServer:
                 where="[web] listen",
                 advice="Write a token of 16 characters or more into a file: [web] token_file; or listen on 127.0.0.1",
             )
+        pages = Pages()
+        self._stream = Stream(sampler, pages)
         names = frozenset(name.lower() for name in ("localhost", self._host, *hosts))
         self._settings: dict[str, Any] = {
-            "app": application(sampler, names, token),
+            "app": application(sampler, pages, self._stream, names, token),
             "http": Limited,
             "ws": "none",
             "loop": "asyncio",
@@ -163,7 +167,11 @@ class WebServer:
         return self._port
 
     def close(self) -> None:
+        """Show the last report to whoever looks, and end."""
         if self._server and self._thread:
+            self._stream.end()
+            # A viewer who does not read it is dropped, which is no news at the end.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             self._server.should_exit = True
             self._thread.join(3)
 
