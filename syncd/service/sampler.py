@@ -74,6 +74,7 @@ class Sampler:
         self._since = self.report.at
         self._moved_rows = 0
         self._worst = 0.0
+        self._promoted = math.inf
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -113,15 +114,10 @@ class Sampler:
         return self.report
 
     def farewell(self, stopping: Callable[[], bool]) -> None:
-        """Wait until the promotion is in the report, and until whoever fetches the metrics has fetched it.
-
-        Nobody could tell the end of the daemon from a fault otherwise.
-        """
-        began, since = time.time(), math.inf
+        """Wait until whoever fetches the metrics has fetched that of the promotion: its end would look like a fault."""
+        began = time.time()
         while not stopping() and time.time() < began + FAREWELL_SECONDS:
-            if self.report.stage is Stage.PROMOTED:
-                since = min(since, time.time())
-            if self.counters.fetched > since or self.counters.fetched < began - FAREWELL_SECONDS:
+            if self.counters.fetched > self._promoted or self.counters.fetched < began - FAREWELL_SECONDS:
                 return
             self._ended.wait(_STEP)
 
@@ -151,6 +147,8 @@ class Sampler:
     def _sample(self, *listeners: Listener) -> None:
         try:
             self.report = self._sampled(time.time())
+            if self.report.stage is Stage.PROMOTED:
+                self._promoted = min(self._promoted, time.time())
             for listener in listeners:
                 listener(self.report)
         except Exception as error:

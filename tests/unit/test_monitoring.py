@@ -71,6 +71,40 @@ def test_promtool_accepts_the_rules() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+_ENDS = """
+rule_files: ["{rules}"]
+evaluation_interval: 15s
+tests:
+  - interval: 15s
+    input_series:
+      - {{series: 'up{{job="syncd", instance="promoted"}}', values: '1x20 0x40'}}
+      - {{series: 'syncd_stage{{job="syncd", instance="promoted", stage="promoted"}}', values: '0x19 1 _x40'}}
+      - {{series: 'up{{job="syncd", instance="killed"}}', values: '1x20 0x40'}}
+      - {{series: 'syncd_stage{{job="syncd", instance="killed", stage="promoted"}}', values: '0x20 _x40'}}
+      - {{series: 'up{{job="syncd", instance="never seen"}}', values: '0x60'}}
+    alert_rule_test:
+      - eval_time: 14m
+        alertname: SyncdDown
+        exp_alerts:
+          - exp_labels: {{job: syncd, instance: killed, severity: critical}}
+            exp_annotations:
+              summary: The daemon on killed does not answer.
+              description: Nobody copies meanwhile. Look at systemctl status syncd.
+          - exp_labels: {{job: syncd, instance: never seen, severity: critical}}
+            exp_annotations:
+              summary: The daemon on never seen does not answer.
+              description: Nobody copies meanwhile. Look at systemctl status syncd.
+"""
+
+
+@needs_promtool
+def test_a_daemon_that_ended_at_its_promotion_is_not_down(tmp_path: Path) -> None:
+    (told := tmp_path / "ends.yml").write_text(_ENDS.format(rules=RULES))
+    checked = subprocess.run([str(PROMTOOL), "test", "rules", told], capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 @needs_promtool
 def test_promtool_finds_no_fault_in_the_metrics() -> None:
     told = page(judged(full_report()))
