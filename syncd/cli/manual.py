@@ -55,14 +55,14 @@ def told(command: click.Command) -> Told:
     return Told(paragraphs, tuple(line.strip() for line in examples.splitlines() if line.strip()))
 
 
-def manual(program: Group, version: str) -> str:
-    """The page syncd(1) in roff."""
-    return "\n".join((*_head(program, version), *_commands(program), *_tail(program))) + "\n"
+def manual(program: Group, version: str, day: str) -> str:
+    """The page syncd(1) in roff; `day`, as YYYY-MM-DD, stands at its foot."""
+    return "\n".join((*_head(program, version, day), *_commands(program), *_tail(program))) + "\n"
 
 
-def _head(program: Group, version: str) -> Iterator[str]:
+def _head(program: Group, version: str, day: str) -> Iterator[str]:
     summary, *rest = told(program).paragraphs
-    yield f'.TH SYNCD 1 "" "syncd {version}" "User Commands"'
+    yield f'.TH SYNCD 1 "{day}" "syncd {version}" "User Commands"'
     yield from (".SH NAME", rf"syncd \- {_text(summary[0].lower() + summary[1:].removesuffix('.'))}")
     yield from (".SH SYNOPSIS", ".B syncd", r"[\fIOPTIONS\fR] \fICOMMAND\fR [\fIARGUMENTS\fR]", ".SH DESCRIPTION")
     yield from _paragraphs((summary, *rest))

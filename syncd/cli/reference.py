@@ -1,6 +1,9 @@
 """The commands that print what belongs on the machine beside syncd: shell completion, the man page."""
 
-from importlib.metadata import version
+import time
+from datetime import UTC, datetime
+from importlib.metadata import files, version
+from pathlib import Path
 
 import click
 from click.shell_completion import get_completion_class
@@ -39,8 +42,15 @@ def man() -> int:
     \b
     Example: syncd man > /usr/local/share/man/man1/syncd.1
     """
-    click.echo(manual(_program(), version("syncd")), nl=False)
+    click.echo(manual(_program(), version("syncd"), _day_of_installation()), nl=False)
     return 0
+
+
+def _day_of_installation() -> str:
+    """The day in UTC on which this version came here: its page is the same on each day after."""
+    listed = next((file for file in files("syncd") or () if file.name == "METADATA"), None)
+    moment = Path(str(listed.locate())).stat().st_mtime if listed else time.time()
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
 def _program() -> Group:
