@@ -76,7 +76,7 @@ def test_what_was_repaired_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_status_shows_the_last_verify(capsys: pytest.CaptureFixture[str]) -> None:
     table = TableStatus("t", Phase.CATCHUP, 1, Mark(1), 0)
-    last = LastVerify("2024-01-01T00:00:00Z", "full", 2, 1.5)
+    last = LastVerify("2024-01-01T00:00:00Z", "full", 2, 1.5, differing={"t": 2})
 
     page = status_page(StatusReport("app.db", "db/app", "none", (table,), last))
     Console().show(page)
@@ -88,4 +88,5 @@ def test_the_status_shows_the_last_verify(capsys: pytest.CaptureFixture[str]) ->
         "differences": 2,
         "seconds": 1.5,
         "compared_seconds": 0.0,
+        "differing": {"t": 2},
     }
