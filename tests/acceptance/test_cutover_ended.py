@@ -5,10 +5,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
-from tests.plugins.cutting import add, assert_as_before, hold, is_sleeping, state
+from tests.plugins.cutting import add, assert_as_before, hold, is_sleeping, prepare_hold, state
 from tests.plugins.patience import wait_until
 from tests.plugins.postgres import OwnServer
 from tests.plugins.scene import MakeScene, Scene
@@ -138,15 +139,26 @@ def test_rejects_have_to_be_accepted_by_name(scene: Scene, run_syncd: RunSyncd, 
 
 
 def test_postgresql_gone_during_verify(
-    own_server: OwnServer, make_scene: MakeScene, run_syncd: RunSyncd, start_syncd: StartSyncd, open_writer: OpenWriter
+    own_server: OwnServer, make_scene: MakeScene, run_syncd: RunSyncd, start_syncd: StartSyncd, tmp_path: Path
 ) -> None:
-    scene = make_scene(own_server.dsn(), rows=60_000)
+    scene = make_scene(own_server.dsn())
+    goes_on = tmp_path / "goes on"
+    add(scene, on_abort=shlex.join(["touch", str(goes_on)]))
     assert run_syncd("load", "-c", scene.config).returncode == 0
+    prepare_hold(scene)
+    hold(scene, "verify")
     cutover: Syncd = start_syncd("cutover", "--yes", "-c", scene.config)
-    wait_until(lambda: scene.ask("SELECT 1 FROM syncd.cutover WHERE state = 'verify'") != [], "at verify", 60)
-    own_server.stop("immediate")
+    wait_until(lambda: is_sleeping(scene), "at verify", 60)
+    with closing(psycopg.connect(scene.dsn)) as other:
+        other.execute("LOCK TABLE exchange_rate_history")
+        hold(scene, "")
+        waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'exchange_rate_history'::regclass"
+        wait_until(lambda: scene.ask(waiting) != [], "a comparison waits")
+        # The session of the steps is idle, and learns from nobody that it is gone.
+        own_server.stop("immediate")
 
     assert cutover.wait(60) == 75
+    assert goes_on.exists()
     with closing(sqlite3.connect(scene.source)) as database, database:
         database.execute("UPDATE exchange_rate_history SET rate = 9")
     own_server.start()

@@ -1,6 +1,5 @@
 """The night of a cutover: its settings, what is left of it, and a place where it can be made to wait."""
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import psycopg
@@ -51,8 +50,13 @@ def assert_as_before(scene: Scene, run_syncd: RunSyncd, open_writer: OpenWriter)
 
 
 @pytest.fixture
-def held_at(scene: Scene) -> Iterator[None]:
-    """Let a cutover wait in the target before a step begins; `syncd_test.step` names it."""
+def held_at(scene: Scene) -> None:
+    """Let a cutover wait in the target before a step begins: see `hold`."""
+    prepare_hold(scene)
+
+
+def prepare_hold(scene: Scene) -> None:
+    """Make what lets a cutover wait in the target; the schema `syncd` has to be there."""
     with closing(psycopg.connect(scene.dsn, autocommit=True)) as connection:
         connection.execute(
             "CREATE SCHEMA syncd_test; CREATE TABLE syncd_test.hold (step text);"
@@ -64,10 +68,10 @@ def held_at(scene: Scene) -> Iterator[None]:
             "CREATE TRIGGER hold BEFORE UPDATE ON syncd.cutover FOR EACH ROW"
             " WHEN (NEW.state = 'promoted' AND OLD.state <> 'promoted') EXECUTE FUNCTION syncd_test.wait('state')"
         )
-    yield
 
 
 def hold(scene: Scene, step: str) -> None:
+    """Let a cutover wait before that step begins; none where it is empty."""
     with closing(psycopg.connect(scene.dsn, autocommit=True)) as connection:
         connection.execute("DELETE FROM syncd_test.hold")
         if step:

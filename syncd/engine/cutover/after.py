@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from syncd.config import Config, SealKind
 from syncd.engine.cutover import hooks
 from syncd.engine.cutover.record import Notes, Record
 from syncd.engine.sides import Sides
-from syncd.errors import SnapshotError, StopError
+from syncd.errors import SnapshotError, StopError, SyncdError
 from syncd.log import event
 from syncd.plan import Plan
 from syncd.source import ranges, seal, snapshot
@@ -34,9 +35,13 @@ class Aftermath:
         return CutoverState(str(self.path))
 
     def environment(self, name: str, notes: Notes) -> dict[str, str]:
-        """What a hook is told, as `SYNCD_HOOK_...`: both sides, the target's lag in seconds, the marks as JSON."""
+        """What a hook is told, as `SYNCD_HOOK_...`: both sides, the target's lag in seconds, the marks as JSON.
+
+        There are no marks where the target is away.
+        """
         marks = {}
-        if not (self.control.closed or self.control.broken):
+        # The hook runs all the same where the target is away: the application waits for it.
+        with suppress(SyncdError), transaction(self.control):
             known = State(str(self.path)).checkpoints(self.control)
             marks = {c.table: [c.mark.rowid, c.mark.moment] for c in known if c.part == TABLE_PART}
         return {
