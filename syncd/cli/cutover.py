@@ -185,7 +185,7 @@ def _abort_alone(session: Session, target: Target, control: Connection) -> int:
     known = _status(session, control)
     if known is not None and known.state is Stage.PROMOTED:
         raise NotReadyError(f"PostgreSQL took over at {known.ended}: too late to abort", where=target.shown)
-    if known is not None and known.state is not Stage.ABORTED:
+    if known is not None and (known.state is not Stage.ABORTED or _state(session).application_stopped(control)):
         with transaction(control):
             _state(session).abort(control, known.attempt)
         _aftermath(session, target, control).run_on_abort()

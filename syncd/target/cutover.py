@@ -101,7 +101,8 @@ class CutoverState:
     def promote(self, connection: Connection, seal: str) -> None:
         """PostgreSQL takes over when this transaction commits; whoever wrote from the source until then is refused."""
         connection.execute(
-            "UPDATE syncd.cutover SET state = 'promoted', ended = clock_timestamp(), seal = %s WHERE source_name = %s",
+            "UPDATE syncd.cutover SET state = 'promoted', ended = clock_timestamp(), seal = %s,"
+            " application_stopped = false WHERE source_name = %s",
             [json.dumps({"kind": seal, "modes": {}}), self.source_name],
         )
         # Nobody may be there afterwards to say that the step at work has ended.
@@ -129,6 +130,22 @@ class CutoverState:
         query = "SELECT abort_asked FROM syncd.cutover WHERE source_name = %s"
         rows = connection.execute(query, [self.source_name]).fetchall()
         return bool(rows and rows[0][0])
+
+    def application_stopped(self, connection: Connection) -> bool:
+        """Whether on_fence was run by some attempt, and on_abort was not run to a good end since."""
+        # --abort may meet the schema of an older release.
+        query = (
+            "SELECT coalesce((to_jsonb(c) ->> 'application_stopped')::boolean, false) FROM syncd.cutover c"
+            " WHERE source_name = %s"
+        )
+        with translated():
+            rows = connection.execute(query, [self.source_name]).fetchall()
+        return bool(rows and rows[0][0])
+
+    def keep_application_stopped(self, connection: Connection, *, stopped: bool) -> None:
+        connection.execute(
+            "UPDATE syncd.cutover SET application_stopped = %s WHERE source_name = %s", [stopped, self.source_name]
+        )
 
     def seal(self, connection: Connection) -> Seal | None:
         with translated():

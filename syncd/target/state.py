@@ -69,8 +69,9 @@ class State:
         with translated():
             query = (
                 "SELECT to_regclass('syncd.promoted') IS NOT NULL AND to_regclass('syncd.written') IS NOT NULL"
-                " AND EXISTS (SELECT FROM pg_attribute"
-                " WHERE attrelid = to_regclass('syncd.checkpoint') AND attname = 'definition')"
+                " AND (SELECT count(*) FROM pg_attribute"
+                " WHERE (attrelid, attname) IN ((to_regclass('syncd.checkpoint'), 'definition'),"
+                " (to_regclass('syncd.cutover'), 'application_stopped'))) = 2"
             )
             return bool(connection.execute(query).fetchall()[0][0])
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
-from tests.plugins.cutting import add, assert_as_before, hold, is_sleeping, prepare_hold, state
+from tests.plugins.cutting import add, assert_as_before, hold, is_sleeping, killed_at, prepare_hold, state
 from tests.plugins.patience import wait_until
 from tests.plugins.postgres import OwnServer
 from tests.plugins.scene import MakeScene, Scene
@@ -164,6 +164,24 @@ def test_postgresql_gone_during_verify(
     own_server.start()
     assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 0
     scene.assert_equal()
+
+
+@pytest.mark.usefixtures("held_at")
+def test_an_application_that_a_killed_cutover_stopped_is_started_by_whoever_aborts(
+    scene: Scene, run_syncd: RunSyncd, start_syncd: StartSyncd, tmp_path: Path
+) -> None:
+    said, may_start = tmp_path / "said", tmp_path / "may start"
+    start = f"echo start >> '{said}'; test -e '{may_start}'"
+    add(scene, fence="command", on_fence=shlex.join(["touch", str(said)]), on_abort=shlex.join(["sh", "-c", start]))
+    killed_at(scene, "final drain", start_syncd)
+
+    refused = run_syncd("cutover", "--yes", "--accept-rejects", "nosuch=1", "-c", scene.config)
+    assert (refused.returncode, "--abort runs it again" in refused.stderr) == (4, True), refused.stderr
+    assert said.read_text() == "start\n"
+    may_start.touch()
+    for _ in range(2):
+        assert run_syncd("cutover", "--abort", "-c", scene.config).returncode == 0
+        assert said.read_text() == "start\nstart\n"
 
 
 def test_readonly_takes_the_rights_and_gives_them_back(scene: Scene, run_syncd: RunSyncd) -> None:

@@ -89,8 +89,11 @@ class Aftermath:
                 return said
 
     def run_on_abort(self) -> None:
-        """Run the hook of an abort; raises AbortedError where it fails."""
+        """Run the hook of an abort. Raises AbortedError where it fails; it is owed still, and may be run again."""
         hooks.confirm(hooks.run(self.config.hooks, "on_abort", self.environment("on_abort", Notes())))
+        if self.state.application_stopped(self.control):
+            with transaction(self.control):
+                self.state.keep_application_stopped(self.control, stopped=False)
 
     def unseal(self) -> str:
         """Give the old file back to those who want to go on with it; it may be done again."""

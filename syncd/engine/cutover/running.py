@@ -34,6 +34,7 @@ from syncd.wording import counted
 DRAINED_SECONDS = 0.5
 """A pass that takes no longer leaves little for the final one."""
 DRAINS_AT_MOST = 10
+_OWED = "; on_abort failed: syncd cutover --abort runs it again"
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,12 @@ class _Cutover:
         self._who = who()
         self._catchup: Catchup | None = None
         self._fence: Fence | None = None
-        self._application_stopped = False
         self._promoted = False
         with transaction(sides.control):
             sides.state.confirm_epoch(sides.control)
             self._attempt = state.begin(sides.control, self._who)
+            # By an attempt that was killed.
+            self._application_stopped = state.application_stopped(sides.control)
             sides.state.record(sides.control, "INFO", "cutover_began", detail=self._who)
 
     def run(self) -> CutoverReport:
@@ -190,7 +192,11 @@ class _Cutover:
         return self._sides.config.cutover.deadline.total_seconds() - (time.monotonic() - since)
 
     def _run_hook(self, name: hooks.Name) -> None:
-        self._application_stopped = self._application_stopped or name == "on_fence"
+        # Written down before it runs: what it stops must not stay stopped after a crash.
+        if self._sides.config.hooks.on_fence:
+            self._application_stopped = True
+            with transaction(self._sides.control):
+                self._state.keep_application_stopped(self._sides.control, stopped=True)
         result = hooks.run(self._sides.config.hooks, name, self._environment(name), self._warden.should_stop)
         self._notes.hook(result)
         self._warden.confirm()
@@ -319,32 +325,29 @@ class _Cutover:
         if self._fence or self._application_stopped:
             result = hooks.run(self._sides.config.hooks, "on_abort", self._environment("on_abort"))
             self._notes.hook(result)
+            self._application_stopped = bool(result and result.failed and self._application_stopped)
             if result and result.failed:
                 self._checklist.note(result.said)
-        clock, step = time.monotonic(), CutoverStep(Stage.ABORTED.value, _now(), None, "done", "writers may go on")
+        said = "writers may go on" + (_OWED if self._application_stopped else "")
+        clock, step = time.monotonic(), CutoverStep(Stage.ABORTED.value, _now(), None, "done", said)
         self._checklist.began(Stage.ABORTED)
         try:
             self._write_down(error)
         except (SyncdError, OSError) as failure:
-            step = replace(step, detail=f"writers may go on; the target could not be told: {_told(failure)}")
+            step = replace(step, detail=f"{said}; the target could not be told: {_told(failure)}")
         self._checklist.ended(replace(step, seconds=time.monotonic() - clock))
 
     def _write_down(self, error: BaseException) -> None:
-        """Record the abort, on a new connection where the old one died."""
-        sides = self._sides
-        if sides.control.closed or sides.control.broken:
-            sides = replace(sides, control=sides.connect())
-        try:
+        """Record the abort."""
+        with self._sides_after() as sides:
             with transaction(sides.control):
                 if self._steps:
                     self._state.leave(sides.control, self._attempt, len(self._steps), self._steps[-1])
                 self._state.abort(sides.control, self._attempt)
+                self._state.keep_application_stopped(sides.control, stopped=self._application_stopped)
                 sides.state.record(sides.control, "ERROR", "aborted", detail=_told(error))
             with transaction(sides.control):
                 self._state.keep_report(sides.control, self._record(sides, Stage.ABORTED, _told(error)).as_document)
-        finally:
-            if sides is not self._sides:
-                sides.control.close()
 
     def _record(self, sides: Sides, outcome: Stage, why: str) -> Record:
         return record.make(
@@ -379,7 +382,7 @@ class _Cutover:
 
     @contextmanager
     def _sides_after(self) -> Iterator[Sides]:
-        """The sides with a connection that lives: the answer to the COMMIT may have been lost with the old one."""
+        """The sides with a connection that lives: the old one may have died with what ended the steps."""
         if not (self._sides.control.closed or self._sides.control.broken):
             yield self._sides
             return

@@ -122,6 +122,8 @@ CREATE TABLE IF NOT EXISTS syncd.cutover (
     seal jsonb,
     report jsonb
 );
+-- on_fence was run, and neither on_abort nor a promotion came after it: whoever aborts owes it the hook, even much later.
+ALTER TABLE syncd.cutover ADD COLUMN IF NOT EXISTS application_stopped boolean NOT NULL DEFAULT false;
 
 CREATE TABLE IF NOT EXISTS syncd.cutover_step (
     source_name text NOT NULL REFERENCES syncd.cutover ON DELETE CASCADE,
