@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,7 @@ IntegrityError = psycopg.errors.IntegrityError
 """A PostgresError: the rows do not obey a constraint."""
 
 CONNECT_SECONDS = 10
+_CANCEL_SECONDS = 5.0
 _USUAL_PORT = "5432"
 _STEP = 0.1
 _PASSING = re.compile(r"08...|57P0[1-5]|53...|40001|40P01|55P03|25P0[34]|XX...")
@@ -211,6 +212,15 @@ def notices(connection: Connection, seconds: float) -> bool:
     """
     with translated():
         return any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
+
+
+def cancel(connection: Connection) -> None:
+    """Let the server give up what this session is at; the session's own thread meets a StopError then.
+
+    A server that does not answer in 5 s is left alone: whoever waits for it learns that by other means.
+    """
+    with suppress(psycopg.Error):
+        connection.cancel_safe(timeout=_CANCEL_SECONDS)
 
 
 class _StopWhen(stop_base):

@@ -5,12 +5,13 @@ place of the exclusion constraints that stood for them, and the column `_syncd_r
 transaction of the caller, which commits it together with the state `promoted`, or not at all.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from syncd.plan import ROWID_KEY, ForeignKeyPlan, IndexPlan, TablePlan, UniquePlan
+from syncd.target import exclusive
 from syncd.target.database import Connection, translated
 from syncd.target.ddl import BUILD_MEMORY
 from syncd.target.sql import statement
@@ -30,24 +31,33 @@ class _Constraint:
     on_delete: str
 
 
-def finalise(connection: Connection, schema: str, plans: Iterable[TablePlan]) -> tuple[str, ...]:
+def finalise(
+    connection: Connection, schema: str, plans: Iterable[TablePlan], waiting: Callable[[str], None]
+) -> tuple[str, ...]:
     """Give the created tables their final form; returns the statements that it took, none where it was given before.
 
-    Raises psycopg's IntegrityError where the rows do not permit it.
+    While other sessions keep one of them, `waiting` is called as `exclusive.take` does. Raises psycopg's IntegrityError
+    where the rows do not permit the form, TargetUnavailableError where a table is kept for a minute.
     """
-    done: list[str] = []
+    queries: list[sql.Composed] = []
+    tables: set[str] = set()
     with translated():
         # Nobody waits for this transaction but the application's readers, and the whole server is at its disposal.
         connection.execute("SELECT set_config('maintenance_work_mem', %s, true)", [BUILD_MEMORY])
         for plan in plans:
             if plan.created:
-                queries = list(_final(plan, schema, _constraints(connection, schema, plan.target)))
+                there = _constraints(connection, schema, plan.target)
+                wanted = list(_final(plan, schema, there))
                 if plan.key == (ROWID_KEY,) and _has_rowid(connection, schema, plan):
-                    queries.append(_drop_rowid(schema, plan))
-                for query in queries:
-                    connection.execute(query)
-                    done.append(query.as_string(connection))
-    return tuple(done)
+                    wanted.append(_drop_rowid(schema, plan))
+                if wanted:
+                    queries += wanted
+                    tables |= {plan.target, *(key.parent for key in plan.foreign_keys if key.name in there)}
+        if tables:
+            exclusive.take(connection, schema, sorted(tables), waiting)
+        for query in queries:
+            connection.execute(query)
+    return tuple(query.as_string(connection) for query in queries)
 
 
 def _constraints(connection: Connection, schema: str, table: str) -> Mapping[str, _Constraint]:

@@ -97,6 +97,33 @@ def test_the_deadline_lets_writers_in_again(
     assert_as_before(scene, run_syncd, open_writer)
 
 
+def test_a_reader_of_the_target_does_not_hold_up_the_way_back(
+    scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, open_writer: OpenWriter
+) -> None:
+    with closing(psycopg.connect(scene.dsn)) as reader:
+        reader.execute("SELECT FROM ohlcv_data")
+        cutover = start_syncd("cutover", "--yes", "-c", scene.config)
+        cutover.wait_for(f"process {reader.info.backend_pid} of")
+
+        assert cutover.terminate(10) == 143
+
+        assert_as_before(scene, run_syncd, open_writer)
+
+
+@pytest.mark.usefixtures("held_at")
+def test_what_the_target_is_at_does_not_hold_up_the_way_back(
+    scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, open_writer: OpenWriter
+) -> None:
+    add(scene, deadline="4s")
+    hold(scene, "promoted")
+    cutover = start_syncd("cutover", "--yes", "-c", scene.config)
+
+    assert cutover.wait(30) == 1
+
+    assert "as long as [cutover] deadline allows" in cutover.stderr
+    assert_as_before(scene, run_syncd, open_writer)
+
+
 @pytest.mark.usefixtures("held_at")
 def test_a_second_operator_is_kept_out_and_may_abort(
     scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, open_writer: OpenWriter

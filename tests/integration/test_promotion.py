@@ -33,13 +33,17 @@ def family(make_move: MakeMove) -> Move:
     return move
 
 
+def nobody_is_in_the_way(said: str) -> None:
+    raise AssertionError(said)
+
+
 def finalise(move: Move) -> Sequence[str]:
     with move.opened() as sides:
         there = sides.look_at_target()
         with sides.source.transaction() as connection:
             plan = sides.plan(connection, there)
         with transaction(sides.control):
-            return promotion.finalise(sides.control, sides.schema, plan.tables)
+            return promotion.finalise(sides.control, sides.schema, plan.tables, nobody_is_in_the_way)
 
 
 def set_sequences(move: Move, tables: Sequence[str], floors: Floors) -> tuple[SequenceSet, ...]:
@@ -113,7 +117,7 @@ def test_it_is_undone_with_its_transaction(family: Move) -> None:
         with sides.source.transaction() as connection:
             plan = sides.plan(connection, there)
         sides.control.execute("BEGIN")
-        promotion.finalise(sides.control, sides.schema, plan.tables)
+        promotion.finalise(sides.control, sides.schema, plan.tables, nobody_is_in_the_way)
         sides.control.execute("ROLLBACK")
 
     test_before_it_nothing_has_its_final_form(family)

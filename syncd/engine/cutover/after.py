@@ -30,6 +30,10 @@ class Aftermath:
     path: Path
     shown: str
 
+    @classmethod
+    def of(cls, sides: Sides) -> "Aftermath":
+        return cls(sides.control, sides.config, sides.source.path, sides.target.shown)
+
     @property
     def state(self) -> CutoverState:
         return CutoverState(str(self.path))

@@ -48,12 +48,19 @@ def _set(sides: Sides, plan: Plan, floors: Floors) -> tuple[SequenceSet, ...]:
 
 
 def finish(
-    sides: Sides, plan: Plan, state: CutoverState, seal: str, committing: Callable[[tuple[str, ...]], None]
+    sides: Sides,
+    plan: Plan,
+    state: CutoverState,
+    seal: str,
+    *,
+    committing: Callable[[tuple[str, ...]], None],
+    in_the_way: Callable[[str], None],
 ) -> Finished:
     """Give the tables their final form and promote, in one transaction. Returns when PostgreSQL is the truth.
 
-    `committing` is called with the statements before the COMMIT, in its transaction, and may raise: then nothing was
-    done. Raises AbortedError where the rows do not permit the final form.
+    `committing` is called with the statements before the COMMIT, in its transaction; `in_the_way` again and again while
+    other sessions keep a table, the first time with who they are. Both may raise: then nothing was done. Raises
+    AbortedError where the rows do not permit the final form.
     """
     waiting = before_promotion(sides)
     analyzed = promotion.analyze(sides.control, sides.schema, (table.target for table in plan.tables))
@@ -61,7 +68,7 @@ def finish(
     try:
         with transaction(sides.control):
             sides.state.confirm_epoch(sides.control)
-            statements = promotion.finalise(sides.control, sides.schema, plan.tables)
+            statements = promotion.finalise(sides.control, sides.schema, plan.tables, in_the_way)
             with_promotion(sides, waiting)
             state.promote(sides.control, seal)
             promoted.note(sides.control, state.source_name, sides.schema, (table.target for table in plan.tables))

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from syncd.config import FenceKind
 from syncd.engine import timescale
 from syncd.engine.catchup import Catchup
-from syncd.engine.cutover import finish, frozen, hooks, ready, record
+from syncd.engine.cutover import finish, frozen, ready, record
 from syncd.engine.cutover.after import Aftermath, with_checksums
+from syncd.engine.cutover.application import Application
 from syncd.engine.cutover.asked import Asked, who
 from syncd.engine.cutover.changed import verify_changed
 from syncd.engine.cutover.prediction import predict
@@ -93,9 +94,8 @@ class _Cutover:
         with transaction(sides.control):
             sides.state.confirm_epoch(sides.control)
             self._attempt = state.begin(sides.control, self._who)
-            # By an attempt that was killed.
-            self._application_stopped = state.application_stopped(sides.control)
             sides.state.record(sides.control, "INFO", "cutover_began", detail=self._who)
+        self._application = Application(sides, state, self._notes)
 
     def run(self) -> CutoverReport:
         try:
@@ -168,7 +168,7 @@ class _Cutover:
             self._writes_stop()
             if config.cutover.fence is FenceKind.COMMAND:
                 self._warden.guard(self._fence, config.cutover.deadline.total_seconds())
-                self._run_hook("on_fence")
+                self._application.stop(self._warden)
             if config.cutover.fence is not FenceKind.LOCK:
                 confirm_quiet(source)
             seconds = self._fence.take(stopping=self._warden.should_stop)
@@ -181,7 +181,7 @@ class _Cutover:
             event("WARNING", "fenced", f"writers are kept out of {source.path}")
             self._sides.state.record(self._sides.control, "WARNING", "fenced", detail=self._who)
             if config.cutover.fence is not FenceKind.COMMAND:
-                self._run_hook("on_fence")
+                self._application.stop(self._warden)
             done(f"the lock was taken after {seconds:.3f} s; a second process was kept out")
 
     def _writes_stop(self) -> None:
@@ -190,23 +190,6 @@ class _Cutover:
     def _seconds_left(self) -> float:
         since = self._notes.fenced_at or time.monotonic()
         return self._sides.config.cutover.deadline.total_seconds() - (time.monotonic() - since)
-
-    def _run_hook(self, name: hooks.Name) -> None:
-        # Written down before it runs: what it stops must not stay stopped after a crash.
-        if self._sides.config.hooks.on_fence:
-            self._application_stopped = True
-            with transaction(self._sides.control):
-                self._state.keep_application_stopped(self._sides.control, stopped=True)
-        result = hooks.run(self._sides.config.hooks, name, self._environment(name), self._warden.should_stop)
-        self._notes.hook(result)
-        self._warden.confirm()
-        hooks.confirm(result)
-
-    def _environment(self, name: str) -> dict[str, str]:
-        return self._aftermath(self._sides).environment(name, self._notes)
-
-    def _aftermath(self, sides: Sides) -> Aftermath:
-        return Aftermath(sides.control, sides.config, sides.source.path, sides.target.shown)
 
     def _final_drain(self, catchup: Catchup) -> None:
         with self._step(Stage.FINAL_DRAIN) as done:
@@ -273,7 +256,10 @@ class _Cutover:
         with self._step(Stage.FINISH) as done:
             self._warden.confirm()
             kind = str(self._sides.config.cutover.seal)
-            done_to_target = finish.finish(self._sides, plan, self._state, kind, self._committing)
+            with self._warden.ending(self._sides.control):
+                done_to_target = finish.finish(
+                    self._sides, plan, self._state, kind, committing=self._committing, in_the_way=self._wait_for
+                )
             self._promoted = True
             self._note_stopped()
             event("WARNING", "promoted", f"PostgreSQL took over from {self._sides.source.path}")
@@ -291,6 +277,13 @@ class _Cutover:
     def _note_stopped(self) -> None:
         if self._notes.fenced_at is not None:
             self._notes.stopped_seconds = time.monotonic() - self._notes.fenced_at
+
+    def _wait_for(self, others: str) -> None:
+        """Sessions of the target are in the way: wait for them for as long as writers may wait."""
+        self._warden.confirm()
+        if others:
+            self._notes.warnings.append(others)
+            self._checklist.note(others)
 
     @contextmanager
     def _step(self, stage: Stage) -> Iterator[Callable[[str], None]]:
@@ -322,13 +315,9 @@ class _Cutover:
             self._fence.close()
             self._note_stopped()
         event("ERROR", "aborted", f"the source is still the truth: {_told(error)}")
-        if self._fence or self._application_stopped:
-            result = hooks.run(self._sides.config.hooks, "on_abort", self._environment("on_abort"))
-            self._notes.hook(result)
-            self._application_stopped = bool(result and result.failed and self._application_stopped)
-            if result and result.failed:
-                self._checklist.note(result.said)
-        said = "writers may go on" + (_OWED if self._application_stopped else "")
+        if (self._fence or self._application.is_stopped) and (failed := self._application.go_on()):
+            self._checklist.note(failed)
+        said = "writers may go on" + (_OWED if self._application.is_stopped else "")
         clock, step = time.monotonic(), CutoverStep(Stage.ABORTED.value, _now(), None, "done", said)
         self._checklist.began(Stage.ABORTED)
         try:
@@ -344,7 +333,7 @@ class _Cutover:
                 if self._steps:
                     self._state.leave(sides.control, self._attempt, len(self._steps), self._steps[-1])
                 self._state.abort(sides.control, self._attempt)
-                self._state.keep_application_stopped(sides.control, stopped=self._application_stopped)
+                self._state.keep_application_stopped(sides.control, stopped=self._application.is_stopped)
                 sides.state.record(sides.control, "ERROR", "aborted", detail=_told(error))
             with transaction(sides.control):
                 self._state.keep_report(sides.control, self._record(sides, Stage.ABORTED, _told(error)).as_document)
@@ -362,7 +351,7 @@ class _Cutover:
             clock, step = time.monotonic(), CutoverStep(Stage.PROMOTED.value, _now(), None, "done")
             trouble = ""
             try:
-                done = self._aftermath(sides).follow(self._notes, self._fence)
+                done = Aftermath.of(sides).follow(self._notes, self._fence)
             except SyncdError as error:
                 trouble, done = _told(error), "PostgreSQL took over, but what follows failed"
                 step = replace(step, outcome="failed")

@@ -1,8 +1,8 @@
-"""The warden watches a fenced cutover: writers come in again at the deadline, or when somebody asks to abort."""
+"""The warden watches a fenced cutover: writers come in again at the deadline, or when somebody wants it to end."""
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -10,9 +10,10 @@ from syncd.engine.sides import Sides
 from syncd.errors import AbortedError, SyncdError
 from syncd.source.fence import Fence
 from syncd.target.cutover import CutoverState
-from syncd.target.database import PostgresError
+from syncd.target.database import Connection, PostgresError, cancel
 
 _ASK_SECONDS = 0.5
+_INTERRUPTED = "it was interrupted"
 _TOO_LATE = "writes were stopped for as long as [cutover] deadline allows"
 
 
@@ -24,6 +25,7 @@ class Warden:
         self._state = state
         self._stopping = stopping
         self._fence: Fence | None = None
+        self._session: Connection | None = None
         self._timer: threading.Timer | None = None
         self._reason = ""
         self._committing = threading.Lock()
@@ -55,7 +57,7 @@ class Warden:
     def confirm(self) -> None:
         """Raise AbortedError where the cutover has to end."""
         if not self._reason and self._stopping():
-            self._reason = "it was interrupted"
+            self._reason = _INTERRUPTED
         if self._reason:
             raise AbortedError(self._reason, where=self._state.source_name)
 
@@ -66,10 +68,27 @@ class Warden:
         """From now on the fence stays, deadline or not: promotion is being committed."""
         with self._committing:
             self.confirm()
-            self._fence = None
+            self._fence = self._session = None
+
+    @contextmanager
+    def ending(self, session: Connection) -> Iterator[None]:
+        """Within the block, what this session is at is given up when the cutover has to end."""
+        self._session = session
+        try:
+            yield
+        except (SyncdError, PostgresError):
+            self.confirm()
+            raise
+        finally:
+            # Waits for a cancel that is on its way: it must not meet what the session is at next.
+            with self._committing:
+                self._session = None
 
     def _watch(self) -> None:
         while not self._ended.wait(_ASK_SECONDS):
+            if self._stopping():
+                self._end(_INTERRUPTED)
+                return
             if self._is_asked():
                 self._end("somebody asked to abort it")
                 return
@@ -89,3 +108,5 @@ class Warden:
             self._reason = self._reason or reason
             if self._fence:
                 self._fence.release()
+            if self._session:
+                cancel(self._session)
