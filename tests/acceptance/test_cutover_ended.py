@@ -222,8 +222,14 @@ def test_readonly_takes_the_rights_and_gives_them_back(scene: Scene, run_syncd: 
     assert scene.source.stat().st_mode == mode
 
 
-def test_a_rehearsal_leaves_no_trace(scene: Scene, run_syncd: RunSyncd, open_writer: OpenWriter) -> None:
+def test_a_rehearsal_leaves_no_trace(
+    scene: Scene, run_syncd: RunSyncd, start_syncd: StartSyncd, open_writer: OpenWriter
+) -> None:
     schemas = scene.ask("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1")
+    killed = start_syncd("cutover", "--rehearse", "-c", scene.config)
+    wait_until(lambda: scene.ask("SELECT count(*) FROM syncd.source") == [(2,)], "at work")
+    killed.kill9()
+    assert list(scene.state_dir.glob("rehearsal*")) != []
 
     done = run_syncd("cutover", "--rehearse", "-c", scene.config)
 

@@ -1,7 +1,6 @@
 """The rehearsal: a whole cutover of a private copy of the source into a scratch schema, to know how long it takes."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from syncd.engine.sweep import sweep
 from syncd.engine.verify import Asked as VerifyAsked
 from syncd.engine.verify import verify
 from syncd.errors import NotReadyError
+from syncd.model import digest
 from syncd.plan import Plan
 from syncd.source import snapshot
 from syncd.target import scratch
@@ -47,9 +47,10 @@ def rehearse(sides: Sides, asked: Asked, checklist: Checklist) -> Rehearsed:
     with sides.source.transaction() as connection:
         plan = sides.plan(connection, there)
     predicted = predict(sides, plan, asked, pass_seconds=0.1)
+    key = _key(sides)
     with (
-        _copied(sides) as source,
-        scratch.schema(sides.control, sides.schema, _there_before(plan), str(source)) as name,
+        _copied(sides, key) as source,
+        scratch.schema(sides.control, key, sides.schema, _there_before(plan), str(source)) as name,
     ):
         config, target = _settings(sides.config, source), replace(sides.target, schema=name)
         checklist.note("loading a copy of the source")
@@ -66,9 +67,19 @@ def _there_before(plan: Plan) -> tuple[str, ...]:
     return tuple(table.target for table in plan.tables if not table.created)
 
 
+def _key(sides: Sides) -> str:
+    """A name for the rehearsals of this source into this target: what one leaves that is killed, the next one finds.
+
+    The lock of the cutover keeps two of them apart.
+    """
+    known = sides.state.source(sides.control)
+    return digest(sides.state.source_name, known.target_id if known else "")
+
+
 @contextmanager
-def _copied(sides: Sides) -> Iterator[Path]:
-    folder = state_home(sides.config) / f"rehearsal-{os.getpid()}"
+def _copied(sides: Sides, key: str) -> Iterator[Path]:
+    folder = state_home(sides.config) / f"rehearsal-{key}"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     try:
         with sides.source.transaction():
