@@ -12,6 +12,7 @@ from syncd.errors import RefusedError
 SUFFIX = ".sealed"
 COMPANIONS = ("-wal", "-shm", "-journal")
 _WRITABLE = 0o222
+_TAKEN = "Move what stands there out of the way, or choose [cutover] seal = readonly"
 
 Modes = Mapping[str, int]
 """The modes of files before they were sealed, by path."""
@@ -26,6 +27,16 @@ def rename(path: Path) -> Path:
     sealed = sealed_name(path)
     _move(path, sealed)
     return sealed
+
+
+def confirm_free(path: Path) -> None:
+    """Raise RefusedError where something stands at a name that `rename` gives: a log of another file among it."""
+    sealed = sealed_name(path)
+    for one in (sealed, *(Path(f"{sealed}{end}") for end in COMPANIONS)):
+        if one.exists() or one.is_symlink():
+            raise RefusedError(
+                "something stands at the name that the old file is to get", where=str(one), advice=_TAKEN
+            )
 
 
 def rename_back(path: Path) -> None:
@@ -55,7 +66,7 @@ def _link(before: Path, after: Path) -> None:
         raise RefusedError(
             f"it cannot get the name {after.name}: {error.strerror}",
             where=str(before),
-            advice="Move what stands there out of the way, or choose [cutover] seal = readonly",
+            advice=_TAKEN,
         ) from error
 
 

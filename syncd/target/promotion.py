@@ -131,6 +131,14 @@ def _has_rowid(connection: Connection, schema: str, plan: TablePlan) -> bool:
     return bool(there[0][0])
 
 
+def keeping_rowid(connection: Connection, schema: str, plans: Iterable[TablePlan]) -> tuple[tuple[str, str], ...]:
+    """What keeps a key of syncd's own from being dropped, each with its table: a view over all columns, as a rule."""
+    tables = [plan.target for plan in plans if plan.created and plan.key == (ROWID_KEY,)]
+    given = {"schema": schema, "tables": tables, "column": ROWID_KEY}
+    with translated():
+        return tuple(connection.execute(statement("keeping_rowid"), given).fetchall())
+
+
 def _drop_rowid(schema: str, plan: TablePlan) -> sql.Composed:
     """A key of syncd's own ends with it."""
     return sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.plugins.cli import RunSyncd, StartSyncd, Syncd
-from tests.plugins.cutting import add, assert_as_before, hold, is_sleeping, killed_at, prepare_hold, state
+from tests.plugins.cutting import add, assert_as_before, change, hold, is_sleeping, killed_at, prepare_hold, state
 from tests.plugins.patience import wait_until
 from tests.plugins.postgres import OwnServer
 from tests.plugins.scene import MakeScene, Scene
@@ -43,6 +43,31 @@ def test_a_hook_that_is_no_program_is_seen_before(scene: Scene, run_syncd: RunSy
 
     assert run_syncd("cutover", "--check", "-c", scene.config).returncode == 4
     assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 4
+
+
+def test_a_name_that_is_taken_is_seen_before(scene: Scene, run_syncd: RunSyncd) -> None:
+    add(scene, seal="rename")
+    taken = scene.source.with_name(f"{scene.source.name}.sealed-wal")
+    taken.touch()
+
+    refused = run_syncd("cutover", "--check", "-c", scene.config)
+    assert (refused.returncode, str(taken) in refused.stdout) == (4, True), refused.stdout
+    taken.unlink()
+    assert run_syncd("cutover", "--check", "-c", scene.config).returncode == 0
+
+
+def test_a_view_over_a_key_that_goes_is_seen_before(scene: Scene, run_syncd: RunSyncd, open_writer: OpenWriter) -> None:
+    writer = open_writer(scene.source)
+    writer.execute("CREATE TABLE log (line TEXT)")
+    writer.close()
+    assert run_syncd("load", "-c", scene.config).returncode == 0
+    change(scene, "CREATE VIEW lines AS SELECT line FROM log; CREATE VIEW whole AS SELECT * FROM log")
+
+    refused = run_syncd("cutover", "--check", "-c", scene.config)
+    assert (refused.returncode, "whole uses the column _syncd_rowid" in refused.stdout) == (4, True), refused.stdout
+    assert "lines uses" not in refused.stdout
+    change(scene, "DROP VIEW whole")
+    assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 0
 
 
 def test_what_follows_the_promotion_is_done_again(scene: Scene, run_syncd: RunSyncd, tmp_path: Path) -> None:

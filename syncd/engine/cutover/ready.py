@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from syncd.config import FenceKind
+from syncd.config import FenceKind, SealKind
 from syncd.engine import timescale
 from syncd.engine.cutover import hooks
 from syncd.engine.cutover.asked import Asked
@@ -13,7 +13,8 @@ from syncd.engine.sides import Sides
 from syncd.engine.timescale.steps import Kind
 from syncd.errors import RefusedError, StopError, TableError
 from syncd.model import PassReport, Phase
-from syncd.plan import Plan
+from syncd.plan import ROWID_KEY, Plan
+from syncd.source import seal
 from syncd.source.fence import confirm_writable
 from syncd.target import promotion, proven, sequences
 from syncd.target.database import translated
@@ -58,6 +59,7 @@ def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport) -> ReadyRepor
             *_rejects(sides, asked),
             *_verified(sides, plan, asked),
             *_rights(sides, plan),
+            *_final_form(sides, plan),
             *_means(sides),
             *_shape(sides),
         )
@@ -161,12 +163,23 @@ def _rights(sides: Sides, plan: Plan) -> Iterator[Obstacle]:
             yield Obstacle(f"{sequence.table}.{sequence.column}", f"no right to set the sequence {sequence.name}")
 
 
+def _final_form(sides: Sides, plan: Plan) -> Iterator[Obstacle]:
+    for table, what in promotion.keeping_rowid(sides.control, sides.schema, plan.tables):
+        said = f"{what} uses the column {ROWID_KEY}, which the promotion drops: make it anew without, or drop it"
+        yield Obstacle(table, said)
+
+
 def _means(sides: Sides) -> Iterator[Obstacle]:
     config = sides.config
     try:
         confirm_writable(sides.source.path)
     except RefusedError as error:
         yield Obstacle("fence", str(error))
+    if config.cutover.seal is SealKind.RENAME:
+        try:
+            seal.confirm_free(sides.source.path)
+        except RefusedError as error:
+            yield Obstacle("seal", str(error))
     if config.cutover.fence is FenceKind.COMMAND and not config.hooks.on_fence:
         yield Obstacle("fence", "fence = command needs the hook on_fence, which stops the application")
     for name, program in hooks.missing(config.hooks):
