@@ -7,7 +7,7 @@ import click
 
 from syncd.cli.options import Command
 from syncd.cli.session import Session, with_session
-from syncd.cli.stop import StopSignal
+from syncd.cli.stop import StopSignal, unsuspended
 from syncd.console import Page
 from syncd.console.cutover import checklist, cutover_page, ready_page, rehearsal_page
 from syncd.console.page import Paragraph
@@ -128,7 +128,7 @@ def _check(session: Session, target: Target, asked: Asked) -> int:
 
 def _cut_over(session: Session, target: Target, asked: Asked) -> int:
     stop = StopSignal()
-    with opened(session.config, target, Ownership.BORROW) as sides, stop.listening():
+    with opened(session.config, target, Ownership.BORROW) as sides, stop.listening(), unsuspended():
         try:
             with checklist(session.console) as steps:
                 report = cut_over(sides, asked, steps, stop)

@@ -18,6 +18,7 @@ EXIT_CODES = {
     75: "A fault that passes: PostgreSQL is away, SQLite is locked. Run it again.",
     77: "A right or a password is missing.",
     78: "The configuration is wrong.",
+    129: "Stopped by a terminal that was lost. The next command goes on from there.",
     130: "Stopped by Ctrl-C. The next command goes on from there.",
     143: "Stopped by SIGTERM. The next command goes on from there.",
 }

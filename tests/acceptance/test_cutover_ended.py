@@ -1,7 +1,9 @@
 """A cutover that is ended, or that somebody wants otherwise: hooks, fences, deadlines, operators, rejects, seals."""
 
 import shlex
+import signal
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -167,14 +169,50 @@ def test_a_second_operator_is_kept_out_and_may_abort(
     assert_as_before(scene, run_syncd, open_writer)
 
 
-def test_sigterm_aborts(scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, open_writer: OpenWriter) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_aborts(
+    number: signal.Signals, scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, open_writer: OpenWriter
+) -> None:
     add(scene, on_fence="sleep 2")
     cutover = start_syncd("cutover", "--yes", "-c", scene.config)
     wait_until(lambda: scene.ask("SELECT 1 FROM syncd.cutover WHERE state = 'fence'") != [], "fenced")
 
-    assert cutover.terminate() == 143
+    cutover.signal(number)
 
+    assert cutover.wait(30) == 128 + number
     assert state(scene) == "aborted"
+    assert_as_before(scene, run_syncd, open_writer)
+
+
+_ON_A_TERMINAL = (sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])")
+
+
+def test_a_terminal_that_is_lost_aborts(
+    scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, open_writer: OpenWriter, tmp_path: Path
+) -> None:
+    goes_on = tmp_path / "goes on"
+    add(scene, on_fence="sleep 55", on_abort=shlex.join(["touch", str(goes_on)]))
+    terminal = start_syncd("cutover", "--yes", "-c", scene.config, prefix=_ON_A_TERMINAL)
+    wait_until(lambda: scene.ask("SELECT 1 FROM syncd.cutover WHERE state = 'fence'") != [], "fenced")
+
+    terminal.kill9()
+
+    wait_until(lambda: state(scene) == "aborted", "aborted")
+    assert goes_on.exists()
+    wait_until(lambda: "interrupted" in run_syncd("report", "-c", scene.config).stdout, "the report is kept")
+    assert_as_before(scene, run_syncd, open_writer)
+
+
+def test_it_cannot_be_suspended(
+    scene: Scene, start_syncd: StartSyncd, run_syncd: RunSyncd, open_writer: OpenWriter
+) -> None:
+    add(scene, deadline="3s", on_fence="sleep 55")
+    cutover = start_syncd("cutover", "--yes", "-c", scene.config)
+    wait_until(lambda: scene.ask("SELECT 1 FROM syncd.cutover WHERE state = 'fence'") != [], "fenced")
+
+    cutover.signal(signal.SIGTSTP)
+
+    assert cutover.wait(30) == 1, cutover.stderr
     assert_as_before(scene, run_syncd, open_writer)
 
 
