@@ -44,9 +44,11 @@ def report_page(document: Document) -> Page:
     return Page(document, (*head, Table(columns, steps)), (Paragraph("the whole: syncd report -o cutover.html"),))
 
 
-def _totals(tables: Sequence[Document]) -> Mapping[str, int]:
+def _totals(tables: Sequence[Document]) -> Mapping[str, int | None]:
+    """Each sum; None where no table was counted."""
     names = ("source_rows", "target_rows", "compared", "rejected", "differences", "size")
-    return {name: sum(table[name] for table in tables) for name in names}
+    counted = {name: [table[name] for table in tables if table[name] is not None] for name in names}
+    return {name: sum(counts) if counts else None for name, counts in counted.items()}
 
 
 def _timeline(document: Document) -> list[dict[str, Any]]:
@@ -85,8 +87,8 @@ def _moment(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _number(value: int) -> str:
-    return f"{value:,}"
+def _number(value: int | None) -> str:
+    return _NOTHING if value is None else f"{value:,}"
 
 
 def _seconds(value: float | None) -> str:
@@ -97,7 +99,7 @@ def _short(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _bytes(value: int) -> str:
+def _bytes(value: int | None) -> str:
     if not value:
         return _NOTHING
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -110,3 +110,4 @@ def test_a_disk_of_ours_that_is_full_behind_the_fence_costs_a_comparison_of_all(
     assert cutover.wait(60) == 0, cutover.stderr
     assert state(scene) == "promoted"
     scene.assert_equal()
+    assert "no checksums" in scene.ask("SELECT report ->> 'warnings' FROM syncd.cutover")[0][0]

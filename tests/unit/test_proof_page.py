@@ -61,6 +61,13 @@ def test_writers_wait_from_the_moment_of_the_fence() -> None:
     assert bars[1:] == [("", "25.0", "25.0"), ("stopped", "50.0", "50.0")]
 
 
+def test_what_was_not_counted_is_no_zero() -> None:
+    names = ("source_rows", "target_rows", "compared", "rejected", "differences")
+    page = html(DOCUMENT | {"tables": [TABLE | dict.fromkeys(names)], "verified": ""})
+
+    assert len(re.findall(r'<td class="n ?">-</td>', page)) == 2 * len(names)
+
+
 def test_an_abort_says_why() -> None:
     aborted = DOCUMENT | {"outcome": "aborted", "why": "2 differences", "stopped_seconds": None, "steps": []}
     page = html(aborted)

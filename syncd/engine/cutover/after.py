@@ -117,16 +117,18 @@ def with_checksums(sides: Sides, record: Record, plan: Plan | None) -> Record:
     """Add the digest of each table's rows as they were compared, and of the image that they were read from.
 
     The image is the private copy that the last sweep took behind the fence. Where there was no room for one, there are
-    no checksums: the old file may be written to again.
+    no checksums, and a warning says so: the old file may be written to again.
     """
-    names = {c.base_snapshot for c in sides.checkpoints().values() if c.base_snapshot}
-    if len(names) != 1 or plan is None:
+    if plan is None or not plan.tables:
         return record
-    name = names.pop()
+    known = sides.checkpoints()
+    name, *others = {known[table.name].base_snapshot for table in plan.tables}
+    if name is None or others:
+        return _without_checksums(record, "the last sweep had no room for a private copy of the source")
     try:
         image = snapshot.opened(sides.state_dir, name)
     except SnapshotError as error:
-        return replace(record, warnings=(*record.warnings, f"no checksums: {error.what}"))
+        return _without_checksums(record, error.what)
     try:
         sums = {}
         for table in plan.tables:
@@ -140,3 +142,7 @@ def with_checksums(sides: Sides, record: Record, plan: Plan | None) -> Record:
         whole = hashlib.file_digest(file, "sha256").hexdigest()
     tables = tuple(replace(table, checksum=sums[table.table]) for table in record.tables)
     return replace(record, tables=tables, image_checksum=whole)
+
+
+def _without_checksums(record: Record, why: str) -> Record:
+    return replace(record, warnings=(*record.warnings, f"no checksums: {why}"))

@@ -18,18 +18,21 @@ from syncd.target.sequences import SequenceSet
 
 @dataclass(frozen=True)
 class TableRecord:
-    """One table: its plan in words, and what the proof found. `size` is in bytes, with indexes."""
+    """One table: its plan in words, and what the proof found. `size` is in bytes, with indexes.
+
+    Counts are rows, None where the attempt ended before the table was compared.
+    """
 
     table: str
     target: str
     key: str
     mark: str
     created: bool
-    source_rows: int = 0
-    target_rows: int = 0
-    compared: int = 0
-    rejected: int = 0
-    differences: int = 0
+    source_rows: int | None = None
+    target_rows: int | None = None
+    compared: int | None = None
+    rejected: int | None = None
+    differences: int | None = None
     size: int = 0
     checksum: str = ""
 
