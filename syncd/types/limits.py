@@ -41,4 +41,8 @@ def rounded(e: str, target: TargetType) -> str:
     if not (target.scale_rounds and target.base == "numeric" and target.modifiers):
         return ""
     scale = (*target.modifiers, 0)[1]
-    return f"(typeof({e})='real' AND round({e},{max(0, scale)})<>{e})"
+    if scale < 0:
+        steps = f"CAST({e} AS NUMERIC)/{10.0**-scale}"
+        return f"CAST({steps} AS INTEGER)<>{steps}"
+    decimals = f"instr({e},'.') AND rtrim(substr({e},instr({e},'.')+{scale + 1}),'0')<>''"
+    return f"CASE typeof({e}) WHEN 'real' THEN round({e},{scale})<>{e} WHEN 'text' THEN {decimals} END"

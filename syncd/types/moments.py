@@ -12,7 +12,11 @@ _SECONDS_A_DAY = 86_400
 def from_number(e: str, target: TargetType) -> Rendering:
     """Render the number as ISO text in UTC; what is no such number, or not exactly a moment, is suspect."""
     written, suspect = _julian(e, target) if target.origin == "julian" else _epoch(e, target)
-    field = f"ifnull({written},'NULL')"
+    if target.modifiers:
+        # Of `2024-01-01 23:59:59.123` what is beyond the type's own precision.
+        suspect = f"{suspect} OR rtrim(substr({written},{21 + target.modifiers[0]}),'0')<>''"
+    zone = "||'+00'" if target.base == "timestamp with time zone" else ""
+    field = f"ifnull({written}{zone},'NULL')"
     suspect = f"({e} IS NOT NULL AND ({suspect} OR {written} IS NULL))"
     return Rendering(field, suspect, field, suspect, may_hold_text=False)
 
@@ -33,8 +37,7 @@ def _epoch(e: str, target: TargetType) -> tuple[str, str]:
     fraction = f"iif(typeof({e})='real' AND {whole}<>{e},substr(format('%.6f',{e}-{whole}),2),'')"
     if unit > 1:
         fraction = f"format('.%0{len(str(unit)) - 1}d',{part})"
-    zone = "||'+00'" if target.base == "timestamp with time zone" else ""
-    return f"strftime('%Y-%m-%d %H:%M:%S',{seconds},'unixepoch')||{fraction}{zone}", suspect
+    return f"strftime('%Y-%m-%d %H:%M:%S',{seconds},'unixepoch')||{fraction}", suspect
 
 
 def _odd_real(e: str, whole: str, unit: int) -> str:
@@ -45,7 +48,6 @@ def _odd_real(e: str, whole: str, unit: int) -> str:
 def _julian(e: str, target: TargetType) -> tuple[str, str]:
     """SQLite keeps a Julian day in whole milliseconds: https://sqlite.org/lang_datefunc.html#internal_operation."""
     form = "%Y-%m-%d" if target.base == "date" else "%Y-%m-%d %H:%M:%f"
-    zone = "||'+00'" if target.base == "timestamp with time zone" else ""
     written = f"strftime('{form}',{e})"
     odd = f"typeof({e}) NOT IN ('integer','real') OR julianday({written})<>{e}"
-    return f"{written}{zone}", f"({odd})"
+    return written, f"({odd})"

@@ -5,14 +5,19 @@ shortcut or PostgreSQL's lenient input would change. A batch without a suspect i
 `careful_field` and `careful_suspect` decide row by row; what is suspect there is rejected.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from syncd.model import Affinity
+from syncd.types.lenient import changed
 from syncd.types.moments import from_number
 from syncd.types.names import ISO_DATE, Rendering, TargetType
 
 LARGEST_DOUBLE = "1.7976931348623157e308"
 _SCALE_BY_DIVISION = 9
+
+_KEPT = ("text", "citext", "json", "jsonb", "bytea", "name", '"char"')
+"""Types of which PostgreSQL keeps an element as it is, or which a list of parts cannot be taken apart into."""
 
 _MINUTE = "[0-2][0-9]:[0-5][0-9]"
 _SECOND = _MINUTE + ":[0-5][0-9]"
@@ -40,8 +45,18 @@ def _plain(expression: str) -> str:
     return f"ifnull({expression},'NULL')"
 
 
-def _other(e: str, affinity: Affinity, _: TargetType) -> Rendering:
-    return _as_text(e, affinity, _blob_or_infinite(e, affinity))
+def _other(e: str, affinity: Affinity, target: TargetType) -> Rendering:
+    suspect = _blob_or_infinite(e, affinity)
+    if condition := changed(e, target, _suspect_part):
+        suspect = f"({suspect} OR {condition})"
+    return _as_text(e, affinity, suspect)
+
+
+def _suspect_part(e: str, target: TargetType) -> str:
+    """Of a part of a value: what `careful_suspect` is for a whole one; empty where PostgreSQL changes none."""
+    if target.base in _KEPT or (is_left_to_postgresql(target) and not changed(e, target, _suspect_part)):
+        return ""
+    return rendering(e, "TEXT", target).careful_suspect
 
 
 def _as_text(e: str, affinity: Affinity, suspect: str) -> Rendering:
@@ -93,7 +108,9 @@ def _short_name(e: str, affinity: Affinity, target: TargetType) -> Rendering:
 
 def _json(e: str, affinity: Affinity, _: TargetType) -> Rendering:
     """jsonb keeps the last of two members with one key, so an object may not have them."""
-    twice = f"SELECT 1 FROM json_tree({e}) WHERE typeof(key)='text' GROUP BY parent, key HAVING count(*)>1"
+    # A subquery names the value, as a column may be called like one of json_tree's.
+    tree = f"(SELECT {e} AS syncd_json), json_tree(syncd_json) AS node"
+    twice = f"SELECT 1 FROM {tree} WHERE typeof(node.key)='text' GROUP BY node.parent, node.key HAVING count(*)>1"
     doubled = f"CASE WHEN {e} GLOB '*:*:*' THEN iif(json_valid({e}),EXISTS ({twice}),1) ELSE 0 END"
     return _as_text(e, affinity, f"({_blob_or_infinite(e, affinity)} OR {doubled})")
 
@@ -112,6 +129,13 @@ def _integer(e: str, affinity: Affinity, _: TargetType) -> Rendering:
         f"ELSE NOT {_canonical_integer(e)} END"
     )
     return _quoted(f"iif(typeof({e})='real',{whole},{e})", suspect)
+
+
+def _unsigned(e: str, affinity: Affinity, target: TargetType) -> Rendering:
+    """PostgreSQL takes -1 for the largest of these numbers."""
+    how = _integer(e, affinity, target)
+    beyond = f"CAST({e} AS INTEGER) NOT BETWEEN 0 AND {2**32 - 1}"
+    return replace(how, suspect=f"({how.suspect} OR {beyond})", careful_suspect=f"({how.careful_suspect} OR {beyond})")
 
 
 def _canonical_integer(e: str) -> str:
@@ -134,15 +158,40 @@ def _double(e: str, affinity: Affinity, _: TargetType) -> Rendering:
 
 
 def _single(e: str, affinity: Affinity, _: TargetType) -> Rendering:
-    """A column of this type was there before: its own precision rounds fractions, but no integer."""
-    return _floating(e, affinity, integers=2**24, digits=6)
+    return _floating(e, affinity, integers=2**24, digits=6, is_odd=_no_single)
 
 
-def _floating(e: str, affinity: Affinity, *, integers: int, digits: int) -> Rendering:
-    """Exact are integers up to `integers` and text of up to `digits` digits, for any sign, point and small exponent."""
+def _no_single(e: str) -> str:
+    """True for a double that no float of 24 bits is, nor is printed as: in the fewest digits that read back to it.
+
+    Below the smallest normal float there are fewer bits; above the largest PostgreSQL refuses it.
+    """
+    near = _nearest_single(e)
+    decimals = {digits: f"CAST(format('%.{digits}g',{near}) AS REAL)" for digits in (6, 7, 8, 9)}
+    tries = " ".join(f"WHEN {_nearest_single(d)}={near} THEN {d}" for d in decimals.values())
+    small = f"({e}<>0 AND {e} BETWEEN -1.1754943e-38 AND 1.1754943e-38)"
+    return f"(({near}<>{e} AND {decimals[6]}<>{e} AND CASE {tries} END IS NOT {e}) OR {small})"
+
+
+def _nearest_single(e: str) -> str:
+    """Rounds a double to the upper 24 of its 53 bits: https://doi.org/10.1007/BF01397083 (Dekker 1971, 5.6)."""
+    scaled = f"{e}*{2.0**29 + 1}"
+    return f"({scaled}-({scaled}-{e}))"
+
+
+def _floating(
+    e: str, affinity: Affinity, *, integers: int, digits: int, is_odd: Callable[[str], str] = lambda _: "0"
+) -> Rendering:
+    """Exact are integers up to `integers` and text of up to `digits` digits, for any sign, point and small exponent.
+
+    Longer text is, where it is how the double that it means is written. `is_odd` finds doubles that do not fit.
+    """
     wide = "" if affinity == "REAL" else f" OR (typeof({e})='integer' AND {e} NOT BETWEEN -{integers} AND {integers})"
-    long = f" OR length({e})>{digits} OR {e} GLOB '*[eE]*[0-9][0-9][0-9]*'"
-    suspect, text = _number(e, affinity, wide, long)
+    number = f"CAST({e} AS REAL)"
+    shortest = f"{e}={_shortest(number)} AND NOT {is_odd(number)}"
+    long = f" OR (length({e})>{digits} AND NOT ({shortest})) OR {e} GLOB '*[eE]*[0-9][0-9][0-9]*'"
+    odd = is_odd(e)
+    suspect, text = _number(e, affinity, wide if odd == "0" else f"{wide} OR (typeof({e})='real' AND {odd})", long)
     infinite = f"(typeof({e})='real' AND NOT {_finite(e)})"
     zero = _negative_zero(e) if affinity == "BLOB" else "0"
     field = f"CASE WHEN {infinite} THEN iif({e}>0,'Infinity','-Infinity') WHEN {zero} THEN '-0.0' ELSE quote({e}) END"
@@ -164,6 +213,11 @@ def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
         return _quoted(e, exact, may_hold_text=text)
     suspect = f"({_not_a_decimal(e, scale)} OR {_is_text_or_blob(e)})"
     return Rendering(_plain(e), suspect, f"quote({e})", exact, may_hold_text=False)
+
+
+def _money(e: str, affinity: Affinity, _: TargetType) -> Rendering:
+    """Plain numbers alone: signs and separators mean what the server's locale says, and what is finer is rounded."""
+    return _decimal(e, affinity, TargetType("numeric(19,2)"))
 
 
 def _shortest(e: str) -> str:
@@ -196,31 +250,39 @@ def _date(e: str, _: Affinity, __: TargetType) -> Rendering:
     return Rendering(_plain(e), suspect, field, f"({suspect} AND NOT {midnight})", may_hold_text=True)
 
 
-def _fraction(e: str, start: int) -> str:
-    """True where from character `start` on there is nothing, or a point and one to six digits."""
+def _fraction(e: str, start: int, target: TargetType) -> str:
+    """True where from character `start` on there is nothing, or a point and up to six digits, as many as the type has.
+
+    Zeros may follow these.
+    """
     rest = f"substr({e},{start})"
     digits = f"{rest} GLOB '.[0-9]*' AND substr({rest},2) NOT GLOB '*[^0-9]*'"
-    return f"(length({e})<{start} OR ({digits} AND length({e})<={start + 6}))"
+    beyond = f" AND rtrim(substr({e},{start + 1 + target.modifiers[0]}),'0')=''" if target.modifiers else ""
+    return f"(length({e})<{start} OR ({digits} AND length({e})<={start + 6}{beyond}))"
 
 
-def _moment_forms(e: str) -> str:
+def _moment_forms(e: str, target: TargetType) -> str:
     """True for an ISO date with an optional time of day: hours up to 23, seconds up to 59, at most microseconds."""
-    time_of_day = f"({e} GLOB '{ISO_DATE}[ T]{_SECOND}*' AND {_fraction(e, 20)})"
+    time_of_day = f"({e} GLOB '{ISO_DATE}[ T]{_SECOND}*' AND {_fraction(e, 20, target)})"
     return f"(({time_of_day} OR {e} GLOB '{ISO_DATE}[ T]{_MINUTE}') AND substr({e},12,2)<'24' OR {e} GLOB '{ISO_DATE}')"
 
 
-def _timestamp(e: str, _: Affinity, __: TargetType) -> Rendering:
-    return _moment(e, _moment_forms(e))
+def _timestamp(e: str, _: Affinity, target: TargetType) -> Rendering:
+    return _moment(e, _moment_forms(e, target))
 
 
-def _timestamptz(e: str, _: Affinity, __: TargetType) -> Rendering:
+def _timestamptz(e: str, _: Affinity, target: TargetType) -> Rendering:
+    return _moment(e, _moment_forms(f"({_local(e, hours_from=17)})", target))
+
+
+def _local(e: str, *, hours_from: int) -> str:
+    """The text without its time zone; one of hours alone is looked for in texts of so many characters."""
     offset = f"(substr({e},-6) GLOB '[+-]0[0-9]:[0-5][0-9]' OR substr({e},-6) GLOB '[+-]1[0-5]:[0-5][0-9]')"
-    hours = f"(substr({e},-3) GLOB '[+-]0[0-9]' OR substr({e},-3) GLOB '[+-]1[0-5]') AND length({e})>16"
-    local = (
+    hours = f"(substr({e},-3) GLOB '[+-]0[0-9]' OR substr({e},-3) GLOB '[+-]1[0-5]') AND length({e})>={hours_from}"
+    return (
         f"CASE WHEN substr({e},-1) IN ('Z','z') THEN substr({e},1,length({e})-1) "
         f"WHEN {offset} THEN substr({e},1,length({e})-6) WHEN {hours} THEN substr({e},1,length({e})-3) ELSE {e} END"
     )
-    return _moment(e, _moment_forms(f"({local})"))
 
 
 def _moment(e: str, good: str) -> Rendering:
@@ -231,8 +293,19 @@ def _moment(e: str, good: str) -> Rendering:
     return Rendering(_plain(e), suspect, f"quote({e})", careful, may_hold_text=True, sees_nul=True)
 
 
-def _time(e: str, _: Affinity, __: TargetType) -> Rendering:
-    good = f"(({e} GLOB '{_SECOND}*' AND {_fraction(e, 9)}) OR {e} GLOB '{_MINUTE}') AND substr({e},1,2)<'24'"
+def _time(e: str, _: Affinity, target: TargetType) -> Rendering:
+    return _quoted(e, f"({e}>=x'' OR NOT ({_time_forms(e, target)}))", may_hold_text=True)
+
+
+def _time_forms(e: str, target: TargetType) -> str:
+    seconds = f"({e} GLOB '{_SECOND}*' AND {_fraction(e, 9, target)})"
+    return f"({seconds} OR {e} GLOB '{_MINUTE}') AND substr({e},1,2)<'24'"
+
+
+def _timetz(e: str, _: Affinity, target: TargetType) -> Rendering:
+    """Without an offset it would get the one that the session's time zone has on the day of the load."""
+    local = f"({_local(e, hours_from=8)})"
+    good = f"{_time_forms(local, target)} AND {local}<>{e}"
     return _quoted(e, f"({e}>=x'' OR NOT ({good}))", may_hold_text=True)
 
 
@@ -259,6 +332,10 @@ _RENDERERS = {
     "smallint": _integer,
     "integer": _integer,
     "bigint": _integer,
+    "oid": _unsigned,
+    "xid": _unsigned,
+    "cid": _unsigned,
+    "money": _money,
     "double precision": _double,
     "real": _single,
     "numeric": _decimal,
@@ -267,6 +344,7 @@ _RENDERERS = {
     "timestamp without time zone": _timestamp,
     "timestamp with time zone": _timestamptz,
     "time without time zone": _time,
+    "time with time zone": _timetz,
     "bytea": _bytes,
     "uuid": _uuid,
 }

@@ -31,7 +31,7 @@ EXISTING = {
     **dict.fromkeys(
         ("varchar", "boolean", "date", "timestamp", "timestamptz", "time", "uuid", "jsonb", "bytea"), ("",)
     ),
-    **dict.fromkeys(("timestamp(0)", "timestamp(3)", "time(0)"), ("TEXT",)),
+    **dict.fromkeys(("timestamp(0)", "timestamp(3)", "timestamptz(0)", "time(0)", "time(1)"), ("TEXT",)),
 }
 """Types of tables that are there before, each with the affinities of SQLite in which rendering differs."""
 
@@ -223,6 +223,10 @@ LANDS = [
     ("created TIMESTAMPTZ", "'2024-01-01T23:59:59.123456+05:30'", "2024-01-01 18:29:59.123456+00"),
     ("created TIMESTAMPTZ", "'2024-01-01 23:59:59'", "2024-01-01 23:59:59+00"),
     ("created TIME", "'23:59:59.123456'", "23:59:59.123456"),
+    ("timestamp(3) of TEXT affinity", "'2024-01-01 23:59:59.123'", "2024-01-01 23:59:59.123"),
+    ("time(0) of TEXT affinity", "'23:59:59.000'", "23:59:59"),
+    ("real of REAL affinity", "123.456", "123.456"),
+    ("real of REAL affinity", "3.4028235e38", "3.4028235e+38"),
     ("created BLOB", "x'ff00fe'", "\\xff00fe"),
     ("created JSON", "'{\"a\": 1}'", '{"a": 1}'),
     ("created UUID", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
@@ -260,6 +264,11 @@ REFUSED = [
     ("created DATETIME", "1704067200", "value"),
     ("created BLOB", "'abc'", "value"),
     ("created JSON", '\'{"a":1,"a":2}\'', "value"),
+    ("timestamp(0) of TEXT affinity", "'2024-01-01 23:59:59.1'", "value"),
+    ("timestamptz(0) of TEXT affinity", "'2024-01-01T23:59:59.123456+05:30'", "value"),
+    ("time(0) of TEXT affinity", "'23:59:59.50'", "value"),
+    ("real of REAL affinity", "16777217.0", "value"),
+    ("real of REAL affinity", "12345678.901234567", "value"),
     ("varchar(3) of TEXT affinity", "'abcd'", "value"),
     ("varchar(3) of TEXT affinity", "'ab   '", "value"),
     ("char(5) of TEXT affinity", "'ab '", "value"),

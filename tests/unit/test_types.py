@@ -15,7 +15,8 @@ AFFINITIES = {"": "BLOB", "TEXT": "TEXT", "NUMERIC": "NUMERIC", "INTEGER": "INTE
 TARGETS = (
     "text", "character varying(3)", "character(5)", "name", '"char"', "bigint", "double precision", "real", "numeric",
     "numeric(10,2)", "numeric(40,20)", "boolean", "date", "timestamp without time zone", "timestamp with time zone",
-    "time without time zone", "bytea", "uuid", "json", "jsonb", "inet",
+    "time without time zone", "time(0) without time zone", "time with time zone", "money", "oid", "interval(0)",
+    "date[]", "real[]", "tsrange", "bytea", "uuid", "json", "jsonb", "inet",
 )  # fmt: skip
 
 
