@@ -34,7 +34,7 @@ def check_counterparts(
         renamed = {column.name: _alike(column.name, free) for column in excess}
         lines |= {f"column.{new}": written(old) for old, new in renamed.items() if new}
         if left := [name for name, new in renamed.items() if not new]:
-            lines["exclude"] = ", ".join(map(_listed, [*settings.exclude, *left]))
+            lines["exclude"] = listed([*settings.exclude, *left])
     if unknown:
         faults.append(f"the configuration fills {', '.join(unknown)}, which the target's table lacks")
     if unfilled:
@@ -51,8 +51,9 @@ def _alike(name: str, among: Iterable[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _listed(name: str) -> str:
-    return f'"{name}"' if "," in name else name
+def listed(names: Iterable[str]) -> str:
+    """Names as a list of the configuration takes them."""
+    return ", ".join(f'"{name}"' if "," in name else name for name in names)
 
 
 def filling(column: str, table: Table, existing: TargetTable, matched: Mapping[str, Carried], find: FindTable) -> str:

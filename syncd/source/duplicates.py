@@ -5,6 +5,8 @@ Where SQLite cannot tell (`is_told`), PostgreSQL is asked about the rows of `key
 
 from dataclasses import replace
 
+from dataclasses import replace
+
 import apsw
 
 from syncd.model import Range
@@ -62,10 +64,26 @@ def has_other_forms(connection: apsw.Connection, plan: TablePlan, rows: Range) -
     return bool(query(connection, statement, rows.parameters))
 
 
+def would_share(connection: apsw.Connection, plan: TablePlan, name: str, filling: str) -> bool:
+    """Whether a row without a value in that column of the key would, so filled, have the key of another row."""
+    gap = next(f"{column.expression} IS NULL" for column in plan.key_columns if column.name == name)
+    others = ",".join(column.expression for column in plan.key_columns if column.name != name)
+    of = identifier(plan.source.name)
+    beside = f"({others}) IN (SELECT {others} FROM {of} WHERE {plan.where} AND {gap})" if others else "1"
+    columns = tuple(replace(c, expression=filling) if c.name == name else c for c in plan.columns)
+    members = ", ".join(f"quote({field})" for field in _fields(replace(plan, columns=columns)))
+    sharing = f"GROUP BY {members} HAVING count(*)>1 AND max({gap})"
+    return bool(query(connection, f"SELECT 1 FROM {of} WHERE {plan.where} AND {beside} {sharing} LIMIT 1"))
+
+
+def _fields(plan: TablePlan) -> list[str]:
+    """The members of the target key, each in its one form."""
+    return [normal(c.expression, c.affinity, c.type) or c.expression for c in plan.key_columns]
+
+
 def _keys(plan: TablePlan, condition: str) -> str:
     """A query for some rows' source key `k`, the members of their target key `f0`..., and their place `p0`..."""
-    forms = [normal(c.expression, c.affinity, c.type) or c.expression for c in plan.key_columns]
-    fields = [f"{form} AS f{n}" for n, form in enumerate(forms)]
+    fields = [f"{field} AS f{n}" for n, field in enumerate(_fields(plan))]
     places = [f"{expression} AS p{n}" for n, expression in enumerate(plan.source_key)]
     shown = ", ".join([f"{ranges.source_key(plan)} AS k", *fields, *places])
     return f"SELECT {shown} FROM {identifier(plan.source.name)} WHERE {condition}"

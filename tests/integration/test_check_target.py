@@ -167,6 +167,45 @@ def test_the_quick_check_tries_the_first_and_the_last_rows(make_move: MakeMove, 
     assert move.query("SELECT count(*) FROM item") == [(0,)]
 
 
+PRICES = """
+CREATE TABLE px (id INTEGER PRIMARY KEY, ticker TEXT, day TEXT, area TEXT, close REAL, ma5 REAL);
+INSERT INTO px VALUES (1, 'A', '2024-01-01', 'US', 1, 1), (2, 'B', '2024-01-01', 'US', 1, 1), (3, 'C', '2024-01-02',
+    'US', 1, 1), (4, 'D', '2024-01-01', NULL, 1, 1), (5, 'B', '2024-01-01', NULL, 1, 1);
+"""
+PRICED = """
+CREATE TABLE prices (ticker text, date date, region text, close float8, PRIMARY KEY (ticker, date, region))
+"""
+RENAMED = "[table:px]\ntarget = prices\ncolumn.date = day\ncolumn.region = area\nwhere = id <> {left_out}\n"
+NO_VALUE = "NULL, where the target wants a value"
+
+
+class TestFilling:
+    def test_a_renamed_column_of_the_key_is_filled_and_not_carried_twice(
+        self, make_move: MakeMove, check: Run, load_all: Callable[[Move], None]
+    ) -> None:
+        move, ini = make_move(PRICES, PRICED), RENAMED.format(left_out=5)
+        report = check(move, ini)
+        assert about(report, NO_VALUE)["ini"] == ("[table:px]\ncolumn.region = coalesce(area, 'US')\nexclude = area")
+        assert "exclude = id, ma5, area" in report["ini"]
+        advised = dict.fromkeys([*ini.splitlines(), *report["ini"].splitlines()])
+        assert check(move, "\n".join(line for line in advised if line != "column.region = area"))["go"] is True
+        load_all(move)
+        assert move.query("SELECT region FROM prices WHERE ticker = 'D'") == [("US",)]
+
+    @pytest.mark.parametrize(
+        ("source", "left_out"),
+        [
+            pytest.param(PRICES, 4, id="it would take the place of another row"),
+            pytest.param(f"{PRICES} UPDATE px SET day = NULL, area = 'US' WHERE id = 4", 5, id="a moment"),
+        ],
+    )
+    def test_no_value_is_invented(self, make_move: MakeMove, check: Run, source: str, left_out: int) -> None:
+        report = check(make_move(source, PRICED), RENAMED.format(left_out=left_out))
+        told = about(report, NO_VALUE)
+        assert "coalesce" not in report["ini"]
+        assert "where = " in told["advice"]
+
+
 def test_a_column_of_the_name_that_syncd_uses_gets_another(
     make_move: MakeMove, check: Run, load_all: Callable[[Move], None]
 ) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from syncd.config import Config
+from syncd.config import Config, TableConfig
 from syncd.engine import doubles
 from syncd.engine.check import rows, source, standing, target, tried, types
 from syncd.engine.check.findings import CheckReport, Finding
@@ -13,6 +13,7 @@ from syncd.engine.progress import Progress
 from syncd.engine.sides import Sides, TargetSide
 from syncd.errors import SyncdError
 from syncd.plan import Plan, TablePlan
+from syncd.plan.suggesting import listed
 from syncd.source import duplicates
 from syncd.source.database import Database, SourceConnection
 from syncd.target import promoted, rules
@@ -63,7 +64,7 @@ def _of_source(
     looked = []
     for table in plan.tables:
         progress.note(f"{table.name}: looking at its rows")
-        looked.append(of_rows := rows.of_table(connection, plan, table, quick=quick))
+        looked.append(of_rows := rows.of_table(connection, plan, table, config.table(table.name), quick=quick))
         if table.created and not quick:
             refusing = frozenset(finding.column for finding in of_rows.findings if finding.count)
             found += types.of_columns(connection, config, table, refusing)
@@ -101,6 +102,13 @@ def _report(plan: Plan, findings: list[Finding], looked: Iterable[Looked], began
     return CheckReport(tuple(by_gravity), tables, read, not quick, time.monotonic() - began)
 
 
+def _both(key: str, one: str, other: str) -> str:
+    """Of two findings that settle one key the first decides, but each may leave columns out."""
+    if key != "exclude":
+        return one
+    return listed(dict.fromkeys(TableConfig.model_validate({"exclude": f"{one}, {other}"}).exclude))
+
+
 def suggested(report: CheckReport) -> Iterator[str]:
     """All that the findings say to write into the configuration, each section once."""
     sections: dict[str, dict[str, str]] = {}
@@ -108,7 +116,7 @@ def suggested(report: CheckReport) -> Iterator[str]:
         if finding.lines:
             of_section = sections.setdefault(finding.section or f"table:{finding.table}", {})
             for key, value in finding.lines.items():
-                of_section.setdefault(key, value)
+                of_section[key] = _both(key, of_section[key], value) if key in of_section else value
     for section, lines in sections.items():
         yield f"[{section}]"
         yield from (f"{key} = {value}" for key, value in lines.items())

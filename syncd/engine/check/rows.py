@@ -4,16 +4,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from syncd.config import ForeignKeys
+from syncd.config import ForeignKeys, TableConfig
 from syncd.engine import doubles
 from syncd.engine.check.findings import Finding, Gravity
 from syncd.plan import ForeignKeyPlan, Plan, TablePlan
 from syncd.plan.mapping import bare_name
+from syncd.plan.suggesting import listed
 from syncd.quoting import written
 from syncd.source import commonest, duplicates, faults, orphans
 from syncd.source.database import SourceConnection
 from syncd.source.faults import Fault, Faults
 from syncd.source.orphans import Orphans
+from syncd.types import MOMENTS
 
 _TO_LET_GO = 0.2
 """The share of a table's rows up to which a larger `max_reject_ratio` is proposed."""
@@ -36,10 +38,12 @@ class Looked:
     findings: tuple[Finding, ...]
 
 
-def of_table(connection: SourceConnection, plan: Plan, table: TablePlan, *, quick: bool) -> Looked:
+def of_table(
+    connection: SourceConnection, plan: Plan, table: TablePlan, settings: TableConfig, *, quick: bool
+) -> Looked:
     """Look at every row of a table, of `quick` at some."""
     found = faults.find(connection, table, sample=quick)
-    findings = [_of_fault(connection, table, fault, found.rows) for fault in found.found]
+    findings = [_of_fault(connection, table, settings, fault, found.rows) for fault in found.found]
     lost = found.refused
     if not quick and duplicates.is_told(table):
         findings += (giving_way := list(of_duplicates(table, duplicates.find(connection, table))))
@@ -77,14 +81,16 @@ def _is_too_many(lost: int, rows: int) -> bool:
     return lost > _TO_LET_GO * rows
 
 
-def _of_fault(connection: SourceConnection, table: TablePlan, fault: Fault, rows: int) -> Finding:
+def _of_fault(
+    connection: SourceConnection, table: TablePlan, settings: TableConfig, fault: Fault, rows: int
+) -> Finding:
     column = next((column for column in table.columns if column.name == fault.name), None)
     shown = tuple(f"{example.source_key}: {example.value}" for example in fault.examples)
     what, lines, advice = "", {}, ""
     match fault.kind:
         case "null":
             what = "NULL, where the target wants a value"
-            lines = _filled(connection, table, fault.name)
+            lines = _filled(connection, table, settings, fault.name)
             if not lines:
                 left_out = _left_out(table, f"{_expression(table, fault.name)} IS NOT NULL")
                 lines = left_out if _is_too_many(fault.count, rows) else {}
@@ -119,14 +125,24 @@ def _unfit(table: TablePlan, name: str) -> tuple[str, dict[str, str], str]:
     return what, {}, f"Give the target's column a type that holds them: {alter}"
 
 
-def _filled(connection: SourceConnection, table: TablePlan, name: str) -> dict[str, str]:
-    """An expression for the column that fills the gaps with what the others mostly hold."""
+def _filled(connection: SourceConnection, table: TablePlan, settings: TableConfig, name: str) -> dict[str, str]:
+    """An expression for the column that fills the gaps with what the others mostly hold.
+
+    Empty where that would be an invention: a moment, or a key by which a row would take the place of another.
+    """
     column = next(column for column in table.columns if column.name == name)
     bare = bare_name(column.expression)
-    if bare is None or table.key == (name,):
+    if bare is None or table.key == (name,) or column.type.base in MOMENTS:
         return {}
     value = commonest.literal(connection, table.name, column.expression)
-    return {f"column.{name}": f"coalesce({written(bare)}, {value})"} if value else {}
+    filling = f"coalesce({written(bare)}, {value})"
+    if value is None or (name in table.key and duplicates.would_share(connection, table, name, filling)):
+        return {}
+    lines = {f"column.{name}": filling}
+    if bare.lower() != name.lower():
+        # It was renamed; beside an expression it would be carried under its own name as well.
+        lines["exclude"] = listed(dict.fromkeys([*settings.exclude, bare]))
+    return lines
 
 
 def _expression(table: TablePlan, name: str) -> str:
