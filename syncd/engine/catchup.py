@@ -328,4 +328,4 @@ class Catchup:
 def _is_loaded(checkpoint: Checkpoint, among: Iterable[Checkpoint]) -> bool:
     """Whether a table's load is done: no range of it is left."""
     parts = any(other.table == checkpoint.table and other.part != TABLE_PART for other in among)
-    return checkpoint.phase is not Phase.LOAD and not parts
+    return checkpoint.is_begun and checkpoint.phase is not Phase.LOAD and not parts

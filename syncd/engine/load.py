@@ -58,9 +58,10 @@ def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> lis
     there = sides.look_at_target()
     with sides.source.transaction() as connection:
         plan = sides.plan(connection, there)
-    for error in plan.refused:
-        event("ERROR", "table_refused", str(error), table=error.where)
-    reports = [TableReport.of(error.where, Applied(), 0.0, error) for error in plan.refused]
+    with transaction(sides.control):
+        sides.state.confirm_epoch(sides.control)
+        sides.state.drop_unbegun(sides.control)
+    reports = [_stop_unloaded(sides, error.where, error, "table_refused") for error in plan.refused]
     known = sides.state.checkpoints(sides.control)
     wanted = [table for table in plan.tables if _is_to_load(table, known)]
     if wanted:
@@ -74,10 +75,23 @@ def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> lis
     return reports
 
 
+def _stop_unloaded(sides: Sides, table: str, error: SchemaError, name: str) -> TableReport:
+    """Let the status tell why a table's load cannot begin or go on; one that is loaded is left to the passes."""
+    event("ERROR", name, str(error), table=table)
+    known = sides.checkpoints().get(table)
+    if known is None or known.phase is Phase.LOAD:
+        stopped = known or Checkpoint(table, TABLE_PART, Phase.STOPPED, fingerprint="")
+        with transaction(sides.control):
+            sides.state.confirm_epoch(sides.control)
+            sides.state.save(sides.control, replace(stopped, error=str(error)))
+            sides.state.record(sides.control, "ERROR", name, table, str(error))
+    return TableReport.of(table, Applied(), 0.0, error)
+
+
 def _is_to_load(table: TablePlan, known: tuple[Checkpoint, ...]) -> bool:
     """Whether a table was never loaded, or not to its end: ranges of its load are left."""
     of_table = [checkpoint for checkpoint in known if checkpoint.table == table.name]
-    return not of_table or any(c.part != TABLE_PART or c.phase is Phase.LOAD for c in of_table)
+    return not of_table or any(c.part != TABLE_PART or c.phase is Phase.LOAD or not c.is_begun for c in of_table)
 
 
 def _origin(sides: Sides, known: tuple[Checkpoint, ...]) -> _Origin:
@@ -106,8 +120,7 @@ def _load_tables(
             try:
                 loads[table.name] = _begin(sides, table, plan, source, origin, progress)
             except SchemaError as error:
-                event("ERROR", "table_stopped", str(error), table=table.name)
-                reports.append(TableReport.of(table.name, Applied(), 0.0, error))
+                reports.append(_stop_unloaded(sides, table.name, error, "table_stopped"))
     finally:
         source.close()
     if plan.foreign_keys is ForeignKeys.ENFORCE:

@@ -19,6 +19,9 @@ from syncd.plan.typing import ColumnProfile, choose
 from syncd.quoting import identifier
 from syncd.types import TargetType
 
+_SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+"""Of every table: https://www.postgresql.org/docs/current/ddl-system-columns.html."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -140,10 +143,10 @@ def _plan_table(
             f"the target has no table {name}", where=table.name, advice="Create it, or set create_tables = yes"
         )
     values = mapping.carried(table, settings, config.target.names)
-    if any(value.name == ROWID_KEY for value in values):
-        # The number of a table without a key has this name, and goes at promotion.
-        what = f"syncd keeps a number of its own under the name {ROWID_KEY}, which a column of the source has"
-        raise MappingError(what, where=table.name, lines={"column.rowid_of_the_source": ROWID_KEY})
+    # The number of a table without a key has its name in tables that are there as well, and goes at promotion.
+    taken = {ROWID_KEY} if existing else {ROWID_KEY, *_SYSTEM_COLUMNS}
+    if refused := [value.name for value in values if value.name in taken]:
+        raise _reserved(table, refused)
     where = mapping.enclosed(settings.where.text) if settings.where else "1"
     if existing:
         found = columns.matched_columns(table, existing, values, settings, find)
@@ -173,6 +176,15 @@ def _plan_table(
         checks=tuple(RowCheck(name, mapping.enclosed(e.text)) for name, e in settings.checks.items()),
         deletes=settings.deletes,
     )
+
+
+def _reserved(table: Table, names: list[str]) -> MappingError:
+    lines = {f"column.{'rowid' if name == ROWID_KEY else name}_of_the_source": name for name in names}
+    if ROWID_KEY in names:
+        what = f"syncd keeps a number of its own under the name {ROWID_KEY}, which a column of the source has"
+    else:
+        what = f"PostgreSQL has columns of its own in every table under the names {', '.join(names)}"
+    return MappingError(what, where=table.name, lines=lines)
 
 
 def _as_created(

@@ -5,8 +5,6 @@ Where SQLite cannot tell (`is_told`), PostgreSQL is asked about the rows of `key
 
 from dataclasses import replace
 
-from dataclasses import replace
-
 import apsw
 
 from syncd.model import Range

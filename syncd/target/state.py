@@ -20,6 +20,7 @@ class Checkpoint:
     """How far one table, or one range of its load, has come.
 
     `mark` of the table: see `Mark`. `place` and `until` of a range: literals of its source key, `until` inclusive.
+    `fingerprint` is empty for a table that stopped before its load could begin.
     """
 
     table: str
@@ -34,6 +35,11 @@ class Checkpoint:
     error: str = ""
     created: bool = False
     definition: Definition | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a load of the table ever began."""
+        return bool(self.fingerprint)
 
 
 @dataclass(frozen=True)
@@ -178,6 +184,12 @@ class State:
         connection.execute(
             "DELETE FROM syncd.checkpoint WHERE source_name = %s AND table_name = %s AND part > %s",
             [self.source_name, table, TABLE_PART],
+        )
+
+    def drop_unbegun(self, connection: Connection) -> None:
+        """Forget the tables that stopped before their load could begin: whether they still do is seen anew."""
+        connection.execute(
+            "DELETE FROM syncd.checkpoint WHERE source_name = %s AND fingerprint = ''", [self.source_name]
         )
 
     def forget_positions(self, connection: Connection) -> None:

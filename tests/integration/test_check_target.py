@@ -217,6 +217,18 @@ def test_a_column_of_the_name_that_syncd_uses_gets_another(
     assert move.query("SELECT rowid_of_the_source, v FROM note ORDER BY _syncd_rowid") == [(7, "a"), (7, "b")]
 
 
+def test_columns_that_postgresql_has_in_every_table_get_other_names(
+    make_move: MakeMove, check: Run, load_all: Callable[[Move], None]
+) -> None:
+    move = make_move(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, xmin INT, XMAX INT, ctid TEXT); INSERT INTO t VALUES (1, 2, 3, 'c')"
+    )
+    told = about(check(move), "of its own in every table under the names xmin, ctid")
+    assert check(move, told["ini"])["go"] is True
+    load_all(move)
+    assert move.query('SELECT xmin_of_the_source, "XMAX", ctid_of_the_source FROM t') == [(2, 3, "c")]
+
+
 def test_more_of_them_than_may_be_rejected_is_no_go(make_move: MakeMove, check: Run) -> None:
     move = make_move(
         "CREATE TABLE item (id INTEGER PRIMARY KEY, v INTEGER); INSERT INTO item VALUES (1, 1), (2, -1), (3, 3)",

@@ -1,6 +1,8 @@
 """A table that cannot go on stops alone."""
 
+import json
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 
@@ -63,3 +65,28 @@ def test_the_fault_that_stops_a_table_is_counted_by_its_class(make_move: MakeMov
     counters.passed(move.catch_up())
 
     assert counters.tally().errors == {"TooManyRejectsError": 2, "SchemaError": 1}
+
+
+def test_a_table_that_cannot_be_created_is_told_by_status_until_it_can(
+    make_source: MakeSource, database: str, run_syncd: RunSyncd, tmp_path: Path
+) -> None:
+    source = make_source(f"{_TWO_TABLES} CREATE TABLE odd (id INTEGER PRIMARY KEY, ctid TEXT);")
+    config = tmp_path / "app.ini"
+    config.write_text("[table:lost]\ntype.name = no_such_type\n")
+    sides = ("-c", str(config), "--source", str(source), "--target", database)
+    for command, code in (("load", 1), ("load", 1), ("sync", 1)):
+        assert run_syncd(command, *sides, *(["--force"] if command == "load" else [])).returncode == code
+        told = {t["table"]: t for t in json.loads(run_syncd("status", "--json", *sides).stdout)["tables"]}
+        assert {name: t["phase"] for name, t in told.items()} == {
+            "kept": "catchup",
+            "lost": "stopped",
+            "odd": "stopped",
+        }
+        assert "no_such_type" in told["lost"]["error"]
+        assert "ctid_of_the_source" in told["odd"]["error"]
+    config.write_text("[sync]\nskip = odd\n")
+    assert run_syncd("load", *sides).returncode == 0
+    assert run_syncd("sync", *sides).returncode == 0
+    assert run_syncd("verify", *sides).returncode == 0
+    told = {t["table"]: t for t in json.loads(run_syncd("status", "--json", *sides).stdout)["tables"]}
+    assert {name: t["phase"] for name, t in told.items()} == {"kept": "catchup", "lost": "catchup"}

@@ -25,7 +25,9 @@ class NoGoError(NotReadyError):
 
 def confirm_go(sides: Sides) -> None:
     """Raise NoGoError where a load would meet a problem that must be settled first; nothing where all is loaded."""
-    loaded = frozenset(name for name, known in sides.checkpoints().items() if known.phase is not Phase.LOAD)
+    loaded = frozenset(
+        name for name, known in sides.checkpoints().items() if known.is_begun and known.phase is not Phase.LOAD
+    )
     with sides.source.transaction() as connection:
         names = frozenset(table.name for table in catalog.read(connection).tables)
     if names <= loaded:
