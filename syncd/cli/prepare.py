@@ -5,7 +5,7 @@ import click
 from syncd.cli.options import Command, tables_option
 from syncd.cli.session import Session, with_session
 from syncd.console.checked import check_page
-from syncd.console.planned import ddl_document, ddl_script, plan_page, refused_note
+from syncd.console.planned import ddl_document, ddl_script, left_out_note, plan_page, refused_note
 from syncd.engine.check import CheckReport, check
 from syncd.engine.check.checking import check_source_alone
 from syncd.engine.preview import Preview, preview, preview_of_source
@@ -65,9 +65,11 @@ def plan_command(session: Session, *, only_sql: bool) -> int:
              syncd plan --sql -c app.ini > schema.sql
     """
     session.check_source()
-    found = _previewed(session)
+    found = _previewed(session, counting=only_sql)
     if only_sql:
         session.console.hand_over(ddl_script(found), ddl_document(found))
+        for skipped in found.left_out:
+            session.console.say(left_out_note(skipped))
         for error in found.plan.refused:
             session.console.say(refused_note(error))
     else:
@@ -75,23 +77,23 @@ def plan_command(session: Session, *, only_sql: bool) -> int:
     return EXIT_REFUSED_TABLE if found.plan.refused else 0
 
 
-def _previewed(session: Session) -> Preview:
+def _previewed(session: Session, *, counting: bool) -> Preview:
     """The plan for both sides, or for an empty target where the target cannot be used."""
     if session.lacks_target:
         session.console.say("the PostgreSQL that comes along was never started: this is the plan for an empty target")
-        return _preview_of_source(session)
+        return _preview_of_source(session, counting=counting)
     try:
         with session.sides(Ownership.NONE) as sides:
-            return preview(sides)
+            return preview(sides, counting=counting)
     except (TargetError, RetryError, RefusedError) as error:
-        found = _preview_of_source(session)
+        found = _preview_of_source(session, counting=counting)
         session.console.say(f"the target cannot be used, so this is the plan for an empty one: {error.what}")
         return found
 
 
-def _preview_of_source(session: Session) -> Preview:
+def _preview_of_source(session: Session, *, counting: bool) -> Preview:
     source = Database(source_path(session.config))
     try:
-        return preview_of_source(session.config, source)
+        return preview_of_source(session.config, source, counting=counting)
     finally:
         source.close()

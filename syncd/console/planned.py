@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from syncd.console.page import Cell, Column, Page, Paragraph, Table
 from syncd.engine.preview import Preview
 from syncd.errors import MappingError, SchemaError
+from syncd.model import Skipped
 from syncd.plan import ColumnPlan, TablePlan
 from syncd.plan.keys import why_key
 from syncd.quoting import identifier
@@ -26,6 +27,11 @@ def ddl_script(preview: Preview) -> str:
 def ddl_document(preview: Preview) -> dict[str, object]:
     """The same for programs."""
     return {"statements": preview.statements}
+
+
+def left_out_note(skipped: Skipped) -> str:
+    """A foreign key that the script does not create, as a load does not."""
+    return f"left out: the foreign key {skipped.name}: {skipped.reason}; foreign_keys = enforce rejects them instead"
 
 
 def refused_note(error: SchemaError) -> str:

@@ -83,6 +83,7 @@ def matched_columns(
             given[name] = value
     if ROWID_KEY in there and table.rowid and not any(column.name == ROWID_KEY for column in matched):
         matched.insert(0, rowid_column(table.rowid))
+        given[ROWID_KEY] = Carried(ROWID_KEY, table.rowid, "INTEGER")
     check_counterparts(table, existing, settings, missing, given, find)
     return tuple(matched)
 

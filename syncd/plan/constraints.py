@@ -9,6 +9,15 @@ from syncd.plan.names import cut_name
 from syncd.plan.translate import Scope, Untranslatable, check, column_term, default, member
 from syncd.plan.translate import condition as translated_condition
 from syncd.quoting import identifier
+from syncd.types import MOMENTS
+
+_INTEGERS = frozenset({"smallint", "integer", "bigint"})
+_FLOATS = frozenset({"real", "double precision"})
+_NUMBERS = _INTEGERS | _FLOATS | {"numeric"}
+_TEXTS = frozenset({"text", "character varying", "character", "name"})
+_FAMILIES = (_INTEGERS, _FLOATS, _TEXTS, frozenset(MOMENTS))
+"""Types that one operator family of PostgreSQL's B-tree compares with each other."""
+_COMMON = _NUMBERS | _TEXTS | frozenset(MOMENTS) | {"boolean", "time without time zone", "jsonb", "bytea", "uuid"}
 
 
 @dataclass
@@ -182,6 +191,8 @@ def _foreign_key(drawing: _Drawing, key: ForeignKey, planned: Mapping[str, Table
         reason = "the parent's key ignores case or blanks, which no foreign key in PostgreSQL does"
     elif parent.created and not _is_key(parent, parent_columns):
         reason = "what it names is no key of the parent"
+    elif odd := _unequal_types(drawing.plan, columns, parent, parent_columns):
+        reason = f"PostgreSQL compares no {odd[0]} with a {odd[1]}"
     else:
         name = drawing.name(f"{drawing.plan.target}_{'_'.join(columns)}_fkey")
         return ForeignKeyPlan(name, columns, parent.target, parent_columns, key.on_update, key.on_delete)
@@ -202,6 +213,28 @@ def _is_key(parent: TablePlan, columns: tuple[str, ...]) -> bool:
         if index.unique and not index.partial and None not in index.columns:
             keys.append(set(_target_columns(parent, [name for name in index.columns if name]) or ()))
     return set(columns) in keys
+
+
+def _unequal_types(
+    child: TablePlan, columns: tuple[str, ...], parent: TablePlan, parent_columns: tuple[str, ...]
+) -> tuple[str, str] | None:
+    """The types of the first pair of columns that no foreign key can link."""
+    own, theirs = ({column.name: column.type.base for column in side.columns} for side in (child, parent))
+    pairs = [(own[one], theirs[other]) for one, other in zip(columns, parent_columns, strict=True)]
+    return next((pair for pair in pairs if not _can_be_linked(*pair)), None)
+
+
+def _can_be_linked(own: str, other: str) -> bool:
+    """Whether an equality of the other's index takes both types, or the own one becomes the other by itself."""
+    both = {own, other}
+    if own == other or any(both <= family for family in _FAMILIES) or not both <= _COMMON:
+        return True
+    return own in _NUMBERS and other in _NUMBERS and _rank(own) < _rank(other)
+
+
+def _rank(number: str) -> int:
+    """Integers become decimals by themselves, and both become floats: never the other way."""
+    return 0 if number in _INTEGERS else 1 if number == "numeric" else 2
 
 
 def _foreign_key_sql(key: ForeignKey) -> str:

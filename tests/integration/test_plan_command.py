@@ -95,6 +95,28 @@ def test_the_sql_is_a_script_that_psql_runs_and_a_load_finds_its_tables(
     assert run_syncd("plan", "--sql", *sides).stdout == ""
 
 
+def test_a_load_fills_the_tables_of_the_script(run_syncd: RunSyncd, make_source: MakeSource, database: str) -> None:
+    source = make_source("""
+        CREATE TABLE keyless (v TEXT); INSERT INTO keyless VALUES ('a'), ('a');
+        CREATE TABLE parent (code TEXT PRIMARY KEY); INSERT INTO parent VALUES ('1'), ('x');
+        CREATE TABLE child (id INTEGER PRIMARY KEY, number INTEGER REFERENCES parent, code TEXT REFERENCES parent);
+        INSERT INTO child VALUES (1, 1, 'x'), (2, 1, 'nowhere');
+        CREATE TABLE grandchild (id INTEGER PRIMARY KEY, child INTEGER REFERENCES child);
+        INSERT INTO grandchild VALUES (1, 2)
+    """)
+    sides = ("--source", source, "--target", database)
+    assert "compares no bigint with a text" in run_syncd("check", *sides).stdout
+    scripted = run_syncd("plan", "--sql", *sides)
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        connection.execute(scripted.stdout)
+
+    assert "child.child_code_fkey: 1 row without a parent" in scripted.stderr
+    assert run_syncd("load", *sides).returncode == 0
+    assert run_syncd("verify", *sides).returncode == 0
+    keys = "SELECT conname FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+    assert query(database, keys) == [("grandchild_child_fkey",)]
+
+
 def psql(server: OwnServer, script: Path) -> subprocess.CompletedProcess[str]:
     program = server.bin / "psql"
     if not program.exists():
