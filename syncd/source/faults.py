@@ -1,6 +1,6 @@
 """Counting, before anything moves, the rows of a table that will not land as they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -12,7 +12,7 @@ from syncd.source.joining import parted
 from syncd.source.kinds import is_invalid, prepare
 from syncd.source.ranges import safe_literal
 from syncd.source.relation import Relation
-from syncd.types import limits, rendering
+from syncd.types import TargetType, limits, rendering
 
 _SAMPLED = 2_000
 _SHOWN_CHARACTERS = 40
@@ -96,6 +96,20 @@ def _refused(value: str, column: ColumnPlan, *, in_key: bool) -> str:
     if not rendering(value, column.affinity, column.type).may_hold_text:
         return refused
     return f"{refused} OR (typeof({value})='text' AND {is_invalid(value)})"
+
+
+def holding(connection: apsw.Connection, plan: TablePlan, name: str, types: Iterable[str], *, sample: bool) -> str:
+    """The first of the types that holds every value of a column, of a sample as `find` has it; text where none does."""
+    relation = Relation(plan)
+    scopes, _ = sampled(connection, plan) if sample else ([plan.where], True)
+    column, value = next(found for found in zip(plan.columns, relation.values, strict=True) if found[0].name == name)
+
+    def holds(type_: str) -> bool:
+        refused = limits.refused(value, column.affinity, TargetType(type_))
+        return not any(query(connection, f"SELECT 1 FROM {relation.where(s, refused)} LIMIT 1") for s in scopes)
+
+    with any_length(connection):
+        return next((type_ for type_ in types if holds(type_)), "text")
 
 
 def sampled(connection: apsw.Connection, plan: TablePlan) -> tuple[list[str], bool]:

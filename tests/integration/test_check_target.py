@@ -229,6 +229,21 @@ def test_columns_that_postgresql_has_in_every_table_get_other_names(
     assert move.query('SELECT xmin_of_the_source, "XMAX", ctid_of_the_source FROM t') == [(2, 3, "c")]
 
 
+def test_a_type_that_holds_every_value_is_proposed(
+    make_move: MakeMove, check: Run, load_all: Callable[[Move], None]
+) -> None:
+    move = make_move("""
+        CREATE TABLE t (id INTEGER PRIMARY KEY, i INT, at TEXT, price NUMERIC, odd INT);
+        INSERT INTO t VALUES (1, 16777217, '2024-01-01 23:59:59.9', 1.005, 'x'), (2, 2, NULL, 2, 1)
+    """)
+    ini = "[table:t]\ntype.i = real\ntype.at = timestamp(0)\ntype.price = numeric(10,2)\ntype.odd = bigint\n"
+    advised = check(move, ini)["ini"]
+    for line in ("i = bigint", "at = timestamp without time zone", "price = numeric", "odd = text"):
+        assert f"type.{line}" in advised.splitlines()
+    assert check(move, advised)["go"] is True
+    load_all(move)
+
+
 def test_more_of_them_than_may_be_rejected_is_no_go(make_move: MakeMove, check: Run) -> None:
     move = make_move(
         "CREATE TABLE item (id INTEGER PRIMARY KEY, v INTEGER); INSERT INTO item VALUES (1, 1), (2, -1), (3, 3)",

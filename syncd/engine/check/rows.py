@@ -24,6 +24,14 @@ _MEND = (
     "So many would be left behind: settle the causes, which follow, by another type (type.NAME), by an expression"
     " (column.NAME), by another check.NAME, or by a condition for the rows that belong (where)"
 )
+_WIDER = {
+    **dict.fromkeys(("smallint", "integer", "bigint", "real"), ("bigint", "double precision", "numeric")),
+    "double precision": ("bigint", "numeric"),
+    "numeric": ("numeric",),
+    **dict.fromkeys(MOMENTS, MOMENTS),
+    "time without time zone": ("time without time zone", "timestamp without time zone"),
+}
+"""Types that may hold what a type does not, in the order in which they are proposed."""
 _GIVE_UP = "Mend these rows; or, to let them land as they are, give up that type for the whole column"
 
 
@@ -43,7 +51,7 @@ def of_table(
 ) -> Looked:
     """Look at every row of a table, of `quick` at some."""
     found = faults.find(connection, table, sample=quick)
-    findings = [_of_fault(connection, table, settings, fault, found.rows) for fault in found.found]
+    findings = [_of_fault(connection, table, settings, fault, found) for fault in found.found]
     lost = found.refused
     if not quick and duplicates.is_told(table):
         findings += (giving_way := list(of_duplicates(table, duplicates.find(connection, table))))
@@ -82,7 +90,7 @@ def _is_too_many(lost: int, rows: int) -> bool:
 
 
 def _of_fault(
-    connection: SourceConnection, table: TablePlan, settings: TableConfig, fault: Fault, rows: int
+    connection: SourceConnection, table: TablePlan, settings: TableConfig, fault: Fault, looked: Faults
 ) -> Finding:
     column = next((column for column in table.columns if column.name == fault.name), None)
     shown = tuple(f"{example.source_key}: {example.value}" for example in fault.examples)
@@ -93,11 +101,11 @@ def _of_fault(
             lines = _filled(connection, table, settings, fault.name)
             if not lines:
                 left_out = _left_out(table, f"{_expression(table, fault.name)} IS NOT NULL")
-                lines = left_out if _is_too_many(fault.count, rows) else {}
+                lines = left_out if _is_too_many(fault.count, looked.rows) else {}
                 advice = f"Give them a value; or leave them out for good: where = {left_out['where']}"
         case "check":
             what, shown = f"check.{fault.name} is false", tuple(example.source_key for example in fault.examples)
-            if _is_too_many(fault.count, rows):
+            if _is_too_many(fault.count, looked.rows):
                 condition = next(check.condition for check in table.checks if check.name == fault.name)
                 lines = _left_out(table, f"{condition.strip()} IS NOT FALSE")
                 advice = f"Write a check.{fault.name} that they pass; or leave them out for good, which these lines do"
@@ -105,22 +113,22 @@ def _of_fault(
             what = f"{column.type.name if column else ''} of the target rounds these values"
             advice = "Give the target's column a larger scale, where the digits matter"
         case _:
-            what, lines, advice = _unfit(table, fault.name)
+            what, lines, advice = _unfit(connection, table, fault.name, sample=not looked.complete)
     gravity = Gravity.NOTE if fault.kind == "rounded" else Gravity.WARNING
     return Finding(gravity, what, table.name, fault.name, fault.count, shown, lines, advice=advice)
 
 
-def _unfit(table: TablePlan, name: str) -> tuple[str, dict[str, str], str]:
-    column = next(column for column in table.columns if column.name == name)
-    what = f"values that {column.type.name} cannot hold exactly"
-    if table.created and column.type.name == "text":
+def _unfit(
+    connection: SourceConnection, table: TablePlan, name: str, *, sample: bool
+) -> tuple[str, dict[str, str], str]:
+    type_ = next(column.type for column in table.columns if column.name == name)
+    what = f"values that {type_.name} cannot hold exactly"
+    if table.created and type_.name == "text":
         return what, {}, f"Mend them in the source, or write column.{name} = an SQLite expression that does"
     if table.created:
-        return (
-            what,
-            {f"type.{name}": "text"},
-            _GIVE_UP,
-        )
+        wider = () if type_.origin else _WIDER.get(type_.base, ())
+        found = faults.holding(connection, table, name, wider, sample=sample)
+        return what, {f"type.{name}": found}, _GIVE_UP if found == "text" else "This type holds them all"
     alter = f'ALTER TABLE "{table.target}" ALTER COLUMN "{name}" TYPE ...'
     return what, {}, f"Give the target's column a type that holds them: {alter}"
 
