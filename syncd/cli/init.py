@@ -15,7 +15,7 @@ DEFAULT_FILE = "syncd.ini"
 
 
 @click.command("init", cls=Command)
-@click.argument("database", type=click.Path(path_type=Path), metavar="SOURCE.db")
+@click.argument("database", type=click.Path(path_type=Path), metavar="SOURCE.db", required=False)
 @click.option(
     "-o",
     "--output",
@@ -26,7 +26,7 @@ DEFAULT_FILE = "syncd.ini"
     help=f"Write it into this file, {DEFAULT_FILE} if none is named. Default: print it.",
 )
 @click.pass_obj
-def init_command(options: Options, database: Path, output: Path | None) -> int:
+def init_command(options: Options, database: Path | None, output: Path | None) -> int:
     """Write a configuration, with comments, from what the source holds. Never overwrites a file.
 
     \b
@@ -34,7 +34,7 @@ def init_command(options: Options, database: Path, output: Path | None) -> int:
     """
     console = Console(json=options.json, quiet=options.quiet, log_format=options.log_format or "text")
     options.console = console
-    path = database.absolute()
+    path = _source(options, database)
     if not is_writable(str(path)):
         raise UsageError("a configuration cannot hold this path", where=str(path), advice="Give the file another name")
     if output:
@@ -48,6 +48,14 @@ def init_command(options: Options, database: Path, output: Path | None) -> int:
     _write(output, text)
     console.say(f"written: {output}. Next: syncd check -c {output}")
     return 0
+
+
+def _source(options: Options, named: Path | None) -> Path:
+    """The source where the command names it, else where an option or the environment does."""
+    path = named or configuration.load(None, options.overrides).source.path
+    if path is None:
+        raise UsageError("no source is given", advice="Name the SQLite file: syncd init SOURCE.db")
+    return path.absolute()
 
 
 def _refuse_what_cannot_be_made(output: Path) -> None:

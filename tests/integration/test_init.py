@@ -164,3 +164,13 @@ def test_a_mistyped_source_is_told(run_syncd: RunSyncd) -> None:
     done = run_syncd("init", "nowhere.db")
 
     assert done.returncode == 1 and "there is no such file" in done.stderr
+
+
+def test_the_source_may_be_named_as_everywhere(run_syncd: RunSyncd, make_source: MakeSource) -> None:
+    source = make_source("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    wanted = run_syncd("init", source).stdout
+    assert f"path = {source}" in wanted
+    assert run_syncd("init", "--source", source).stdout == wanted
+    assert run_syncd("--source", source, "init").stdout == wanted
+    nameless = run_syncd("init")
+    assert (nameless.returncode, "no source is given" in nameless.stderr) == (2, True)
