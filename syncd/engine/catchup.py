@@ -161,7 +161,8 @@ class Catchup:
             rejects = self._rejects()
             wanted = self._wanted(again, rejects, thorough=thorough)
             done = self._round(wanted, rejects, next_base, stopping, thorough=thorough, observe=observe)
-            settled = self._settle({} if is_first else rejects, rejects, stopping)
+            # A row that waits since an earlier pass may have been offered in an earlier batch than what it waits for.
+            settled = self._settle({} if is_first or self._writer.in_batches else rejects, rejects, stopping)
         reports = together((*done.tables, *settled.tables))
         self._has_rejects = bool(rejects) or any(report.applied.rejected for report in reports)
         self._held |= frozenset(name for name in self.known if self._pace.is_paused(name))
@@ -181,13 +182,15 @@ class Catchup:
         *,
         thorough: bool,
         observe: Observer | None,
+        together: bool = False,
     ) -> PassReport:
-        """Read once and apply it."""
+        """Read once and apply it; see `Writer.write`."""
         began = time.monotonic()
         with closing(Spool(self._sides.state_dir)) as spool:
             seen, readings, lost = self._read(again, next_base, spool, thorough=thorough, observe=observe)
             read = time.monotonic()
-            reports = (*lost, *self._writer.write(readings, spool, rejects, stopping, self._applied))
+            applied = self._writer.write(readings, spool, rejects, stopping, self._applied, together=together)
+            reports = (*lost, *applied)
         self._seen = None if stopping() else seen
         return PassReport(reports, time.monotonic() - began, read - began)
 
@@ -205,7 +208,8 @@ class Catchup:
         while anew and anew != before and rounds < ROUNDS_AT_MOST and not stopping():
             self._has_rejects = True
             wanted = self._wanted(anew, {}, thorough=False)
-            done = self._round(wanted, self._rejects(), NO_BASE, stopping, thorough=False, observe=None)
+            known = self._rejects()
+            done = self._round(wanted, known, NO_BASE, stopping, thorough=False, observe=None, together=True)
             reports += done.tables
             read += done.read_seconds
             before, anew = anew, dict(self._writer.contested)

@@ -212,7 +212,8 @@ class Worker:
             return Applied(inserted=batch.rows), ()
         with load.measuring(Step.MERGE):
             landed = self._stage.land(load.plan, batch.payload, load.on_conflict)
-        return landed.applied, batch.refusals + landed.refusals
+            settled = self._stage.settle(load.plan)
+        return landed.applied + settled.applied, batch.refusals + landed.refusals + settled.refusals
 
     def _keep(self, plan: TablePlan, refusals: tuple[Refusal, ...]) -> None:
         if not refusals:

@@ -11,7 +11,7 @@ from syncd.source import duplicates
 from syncd.source.database import Database
 from syncd.target.compare import Comparison
 from syncd.target.database import Connection
-from syncd.target.stage import duplicate_key
+from syncd.target.text_stage import duplicate_key
 from syncd.target.trial import Trial
 
 Pairs = list[tuple[str, str]]

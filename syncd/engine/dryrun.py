@@ -17,7 +17,7 @@ from syncd.model import Refusal
 from syncd.plan import Plan, TablePlan
 from syncd.source import catalog, duplicates, orphans, ranges
 from syncd.source.database import Database
-from syncd.target.stage import duplicate_key
+from syncd.target.text_stage import duplicate_key
 
 LOAD_FOR_TRYING = 1.4
 """Seconds of a load for each second of a dry run with the target: 1.0 to 1.7 for 926,325 rows on 2 busy cores.

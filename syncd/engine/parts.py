@@ -15,8 +15,8 @@ from syncd.source.database import Database
 from syncd.source.render import row_data
 from syncd.target import ddl, promoted, reject
 from syncd.target.database import transaction
-from syncd.target.stage import duplicate_key
 from syncd.target.state import TABLE_PART, Checkpoint
+from syncd.target.text_stage import duplicate_key
 
 ROWS_WORTH_A_PART = 20_000
 

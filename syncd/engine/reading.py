@@ -14,8 +14,8 @@ from syncd.plan import Plan, TablePlan, drift
 from syncd.source import duplicates, ranges
 from syncd.source.holders import TargetKeys, canonical, is_exact, is_own, lines
 from syncd.source.render import Renderer
-from syncd.target.stage import duplicate_key
 from syncd.target.state import Checkpoint
+from syncd.target.text_stage import duplicate_key
 
 MANY_TIES = 200
 """Rows at a date mark from which on only thorough passes read them again: rendering 1,000 takes 9 ms."""

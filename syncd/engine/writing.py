@@ -15,11 +15,13 @@ from syncd.errors import TableError
 from syncd.log import event
 from syncd.model import Applied, Phase, Refusal, TableReport
 from syncd.plan import TablePlan
+from syncd.source.catalog import row_count
 from syncd.source.render import row_data
 from syncd.target import one_by_one, reject, touched
 from syncd.target.database import Connection, PostgresError, explain, is_row_fault, transaction, translated
-from syncd.target.stage import Landed, Stage, waiting_for_others
+from syncd.target.stage import Stage
 from syncd.target.state import Checkpoint
+from syncd.target.text_stage import Landed, waiting_for_others
 from syncd.target.touched import Touch
 
 Rejects = Mapping[str, frozenset[str]]
@@ -43,8 +45,8 @@ class Writer:
     """Applies readings. `known` are the checkpoints as they were committed last, `round` that of touched keys.
 
     `contested` are, of the last reading of each table, the rows that wait for a unique value and the rows that have
-    it. They are no reason to stop their table until `judge` is asked. `broken_off` are tables of which not all of a
-    reading was applied, as somebody paused them.
+    it. They are no reason to stop their table until `judge` is asked. `in_batches`: the last readings were applied
+    batch by batch. `broken_off` are tables of which not all of a reading was applied, as somebody paused them.
     """
 
     def __init__(self, sides: Sides, connection: Connection, pace: Pace) -> None:
@@ -54,6 +56,7 @@ class Writer:
         self.known: dict[str, Checkpoint] = {}
         self.round = 0
         self.contested: dict[str, ReadAgain] = {}
+        self.in_batches = False
         self.broken_off: set[str] = set()
         self.pace = pace
 
@@ -64,16 +67,20 @@ class Writer:
         rejects: Rejects,
         stopping: Callable[[], bool],
         applied: Callable[[TableReading], None],
+        *,
+        together: bool = False,
     ) -> tuple[TableReport, ...]:
         """Apply what was read; a table that the target no longer takes stops, and the others are applied without it.
 
-        `rejects` are those of before; `applied` is told of each reading that was committed.
+        `rejects` are those of before; `applied` is told of each reading that was committed. `together`: the rows of a
+        table wait for each other, and come in one transaction however many they are.
         """
         stopped: list[TableReport] = []
         self.contested.clear()
+        self.in_batches = False
         if not readings:
             return ()
-        pass_ = _Pass(spool, rejects, applied)
+        pass_ = _Pass(spool, rejects, applied, together=together)
         while True:
             try:
                 return (*stopped, *self._write_tables(readings, pass_, stopping))
@@ -176,10 +183,11 @@ class Writer:
         there already. So it ends here for a table that somebody pauses.
         """
         reports: list[TableReport] = []
+        self.in_batches = not pass_.together
         for reading in readings:
             began, refused = time.monotonic(), frozenset[str]()
             report = TableReport(reading.plan.name, Applied(), 0.0)
-            for piece in self._pieces(reading):
+            for piece in self._pieces(reading, together=pass_.together):
                 self.pace.wait(reading.plan.name)
                 if stopping():
                     return tuple(reports)
@@ -199,10 +207,15 @@ class Writer:
         added = {outcome.report.table: outcome.report.applied for outcome in outcomes}
         return tuple(replace(r, applied=r.applied + added.get(r.table, Applied())) for r in reports)
 
-    def _pieces(self, reading: TableReading) -> list[TableReading]:
-        """A reading cut into one piece a batch; the last moves the mark and settles the keys that were read again."""
+    def _pieces(self, reading: TableReading, *, together: bool) -> list[TableReading]:
+        """A reading cut into one piece a batch, unless its rows come `together`.
+
+        The last moves the mark and settles the keys that were read again.
+        """
         if self.stage.is_referenced(reading.plan):
             reading = replace(reading, vanished=frozenset())
+        if together:
+            return [reading]
         nothing = TableReading(reading.plan, self.known[reading.plan.name].mark, losers=reading.losers)
         first = [replace(nothing, batches=(held,)) for held in reading.batches[:-1]]
         return [*first, replace(reading, batches=reading.batches[-1:])]
@@ -241,24 +254,27 @@ class Writer:
         """
         began = time.monotonic()
         plan, known = reading.plan, self.known[reading.plan.name]
-        applied, refusals, contested = Applied(), list(reading.duplicates), NOTHING
+        applied, refusals = Applied(), list(reading.duplicates)
         for held in reading.batches:
             land = self.stage.land if strict or reading.again else self.stage.land_all
             payload = one_by_one.without(pass_.spool.payload(held), reading.losers)
-            landed = land(plan, payload, touch=self._touch(settled=held.swept)) if payload else Landed(Applied())
+            landed = land(plan, payload, touch=self._touch(settled=held.swept)) if payload else Landed()
             moved = self.stage.leave_old_times(plan, known.mark.rowid) if landed.applied.inserted else 0
             applied += replace(landed.applied, read=held.read, size=held.length) + Applied(
                 inserted=-moved, updated=moved
             )
             refusals += [r for r in (*held.refusals, *landed.refusals) if r.source_key not in reading.losers]
-            contested += ReadAgain(dict.fromkeys(waiting_for_others(landed.refusals), frozenset()), held=landed.held_by)
-        applied += Applied(rejected=len(refusals) - len(contested.source_keys))
+        settled = self.stage.settle(plan)
+        refusals += settled.refusals
+        waiting = waiting_for_others(settled.refusals)
+        contested = ReadAgain(dict.fromkeys(waiting, frozenset()), held=settled.held_by)
+        applied += settled.applied + Applied(rejected=len(refusals) - len(waiting))
         refused = frozenset(refusal.source_key for refusal in refusals)
         self._remember(reading)
         rejects = pass_.rejects.get(plan.name, frozenset())
         self._keep(plan, refusals, (reading.again & rejects) - refused)
         error = reading.error
-        if not (error or contested):
+        if not (error or contested or plan.name in self.contested):
             error = self._judge(plan, known, applied, tried_again=bool(reading.again))
         checkpoint = replace(
             known,
@@ -299,7 +315,11 @@ class Writer:
         if not (applied.rejected or tried_again):
             return None
         rejected = reject.count(self._connection, self._sides.state.source_name, plan.name)
-        rows = known.rows_applied + applied.inserted + rejected
+        if rejected <= plan.max_reject_ratio * (known.rows_applied + applied.inserted):
+            return None
+        # Rejected rows may be among those applied, in an older version: only the source knows how many rows there are.
+        with self._sides.source.transaction() as connection:
+            rows = row_count(connection, plan.name, plan.where)
         return too_many(plan, rejected, rows) if rejected > plan.max_reject_ratio * rows else None
 
 
@@ -310,6 +330,7 @@ class _Pass:
     spool: Spool
     rejects: Rejects
     applied: Callable[[TableReading], None]
+    together: bool
 
 
 def _with_deleted(outcome: _Outcome, rows: int) -> _Outcome:

@@ -9,15 +9,13 @@ from psycopg import sql
 from syncd.plan import TablePlan
 from syncd.target import one_by_one
 from syncd.target.database import Connection, PostgresError, is_row_fault, savepoint, transaction
+from syncd.target.lines import CSV, SOURCE_KEY, TARGET_KEY, copy
 from syncd.target.sql import statement
 
-SOURCE_KEY = "_syncd_source_key"
-TARGET_KEY = "_syncd_target_key"
 LONGEST_SHOWN = 200
 """Characters of a value that is shown as an example."""
 _FIELD = "'''' || replace(t.{0}::text, '''', '''''') || ''''"
 """A column of the target as a field of CSV, quoted as the source renders one."""
-_CSV = "FORMAT csv, QUOTE '''', NULL 'NULL'"
 _SETTINGS = (
     # Connections wait for each other for longer than a connection may usually stand in a transaction.
     "SET LOCAL idle_in_transaction_session_timeout = 0",
@@ -102,7 +100,7 @@ class Comparison:
                 target,
             )
         )
-        self._fill = sql.SQL("COPY {} FROM STDIN ({})").format(self._stage, sql.SQL(_CSV))
+        self._fill = sql.SQL("COPY {} FROM STDIN ({})").format(self._stage, sql.SQL(CSV))
 
     def fill(self, payload: bytes, rows: int, rejected: frozenset[str] = frozenset()) -> Filled:
         """Stage so many keyed lines; where one does not fit, lines of `rejected` rows are left out, others named."""
@@ -132,9 +130,8 @@ class Comparison:
         return self._fill_halves(lines[:half]) + self._fill_halves(lines[half:])
 
     def _copy(self, payload: bytes) -> None:
-        with savepoint(self._connection), self._connection.cursor() as cursor, cursor.copy(self._fill) as copy:
-            copy.write(payload)
-            copy.write(b"\n")
+        with savepoint(self._connection):
+            copy(self._connection, self._fill, payload)
 
     def drop(self, source_keys: Iterable[str]) -> frozenset[str]:
         """Take these rows off the stage; returns those that were on it."""
@@ -200,8 +197,8 @@ class Comparison:
     def held(self) -> Iterator[tuple[str, tuple[str | None, ...]]]:
         """Source key and values of the target, as PostgreSQL prints them, of every staged row that is equal to it."""
         query = self._statement("held_as_text", texts=_joined(", ", "t.{0}::text", self._columns))
-        with self._connection.cursor() as cursor, cursor.copy(query) as copy:
-            for key, *values in copy.rows():
+        with self._connection.cursor() as cursor, cursor.copy(query) as reading:
+            for key, *values in reading.rows():
                 yield key, tuple(values)
 
     def unstaged(self, among: Iterable[str] | None = None) -> Iterator[str]:
@@ -224,10 +221,10 @@ class Comparison:
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
         make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, NULL::text AS {} FROM {} WITH NO DATA")
         self._connection.execute(make.format(name, key, sql.Identifier(TARGET_KEY), self._names["target"]))
-        query = sql.SQL("COPY {} FROM STDIN ({})").format(name, sql.SQL(_CSV))
-        with self._connection.cursor() as cursor, cursor.copy(query) as copy:
+        query = sql.SQL("COPY {} FROM STDIN ({})").format(name, sql.SQL(CSV))
+        with self._connection.cursor() as cursor, cursor.copy(query) as writing:
             for line in lines:
-                copy.write(f"{line},'{line.replace(chr(39), chr(39) * 2)}'\n".encode())
+                writing.write(f"{line},'{line.replace(chr(39), chr(39) * 2)}'\n".encode())
 
     def empty(self) -> None:
         """Make room for other rows. A table that this transaction made is truncated in place, its space is free."""

@@ -2,10 +2,11 @@
 
 The row that has the value may be gone from the source, or have another value there by now: the source is to be asked
 for it. Where both rows are on the stage, as after a swap, each waits for the other: they are deleted and inserted in
-one statement, which unique constraints and foreign keys without an action are checked after.
+one statement, which unique constraints and foreign keys without an action are checked after. Where that fails, some of
+the rows cannot land even so: the others are found by halves, holders first.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -13,6 +14,7 @@ from psycopg import sql
 
 from syncd.plan import TablePlan
 from syncd.target import one_by_one
+from syncd.target.circles import holders_first
 from syncd.target.database import Connection, savepoint
 from syncd.target.sql import statement
 
@@ -30,6 +32,15 @@ class Holder:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """How many rows of the target changed; `free` may land by now, holders first, `stuck` wait for others even so."""
+
+    rows: int
+    free: tuple[str, ...]
+    stuck: frozenset[str]
+
+
+@dataclass(frozen=True)
 class _Unique:
     """A unique index or an exclusion constraint; `columns` are None at an expression."""
 
@@ -40,10 +51,10 @@ class _Unique:
 
 
 class Conflicts:
-    """The rows of a text stage, within the caller's transaction, that a unique value keeps from landing."""
+    """Rows of a table, within the caller's transaction, that a unique value keeps from landing."""
 
     def __init__(self, connection: Connection, schema: str, plan: TablePlan, text: sql.Identifier, key: str) -> None:
-        """`text` is the stage, `key` the column of its source keys."""
+        """`text` is a stage of such rows alone, `key` the column of their source keys."""
         self._connection = connection
         self._plan = plan
         self._text = text
@@ -56,8 +67,8 @@ class Conflicts:
             [self._target.as_string()],
         ).fetchall()
 
-    def holders(self, waiting: Collection[str]) -> list[Holder]:
-        """Who has what these rows want. A condition that cannot be told may name a row too many, never one too few."""
+    def holders(self, waiting: Collection[str] | None = None) -> list[Holder]:
+        """Who has what these rows want, or all: perhaps a row too many where a condition cannot be told."""
         found = []
         for unique in self._uniques():
             if (query := self._query(unique, waiting)) is not None:
@@ -74,7 +85,7 @@ class Conflicts:
             for columns, expressions, operators, condition in rows
         ]
 
-    def _query(self, unique: _Unique, waiting: Collection[str]) -> sql.Composed | None:
+    def _query(self, unique: _Unique, waiting: Collection[str] | None) -> sql.Composed | None:
         """The query for the holders; None where the index is over columns that the source lacks alone."""
         members = [
             (number, sql.SQL(expression), sql.SQL(operator))
@@ -88,11 +99,11 @@ class Conflicts:
         keys = [sql.Identifier(name) for name in self._plan.key]
         wanted = sql.SQL("").join(sql.SQL(", {} AS x{}").format(e, sql.SQL(str(n))) for n, e, _ in members)
         return sql.SQL(
-            "WITH s AS MATERIALIZED ({staged}),"
-            " w AS MATERIALIZED (SELECT syncd_waiting, {keys}{wanted} FROM s),"
+            # What no index is over is not read: the rows may be long.
+            "WITH w AS MATERIALIZED (SELECT syncd_waiting, {keys}{wanted} FROM ({staged}) s),"
             " t AS NOT MATERIALIZED (SELECT {keys}{wanted} FROM {target} WHERE {condition})"
-            " SELECT w.syncd_waiting, concat_ws(',', {fields}), s.syncd_waiting"
-            " FROM w JOIN t ON {same} AND NOT ({own}) LEFT JOIN s ON {staged_too}"
+            " SELECT w.syncd_waiting, concat_ws(',', {fields}), h.syncd_waiting"
+            " FROM w JOIN t ON {same} AND NOT ({own}) LEFT JOIN w h ON {staged_too}"
         ).format(
             staged=self._staged(waiting),
             keys=sql.SQL(", ").join(keys),
@@ -102,14 +113,14 @@ class Conflicts:
             fields=sql.SQL(", ").join(
                 sql.SQL("'''' || replace(t.{}::text, '''', '''''') || ''''").format(name) for name in keys
             ),
-            staged_too=_same("s", "t", keys),
+            staged_too=_same("h", "t", keys),
             same=sql.SQL(" AND ").join(
                 sql.SQL("t.x{0} {1} w.x{0}").format(sql.SQL(str(n)), operator) for n, _, operator in members
             ),
             own=_same("w", "t", keys),
         )
 
-    def _staged(self, waiting: Collection[str]) -> sql.Composed:
+    def _staged(self, waiting: Collection[str] | None) -> sql.Composed:
         """The query for these staged rows in the types of the target's columns; NULL for those the source lacks."""
         casts = dict(zip(self._carried, one_by_one.casts(self._plan), strict=True))
         values = sql.SQL(", ").join(
@@ -118,19 +129,41 @@ class Conflicts:
             )
             for name, type_, _ in self._columns
         )
-        return sql.SQL("SELECT r.{0} AS syncd_waiting, {1} FROM {2} r WHERE r.{0} = ANY({3}::text[])").format(
-            self._key, values, self._text, sql.Literal(list(waiting))
-        )
+        rows = sql.SQL("SELECT r.{} AS syncd_waiting, {} FROM {} r").format(self._key, values, self._text)
+        if waiting is None:
+            return rows
+        return sql.SQL("{} WHERE r.{} = ANY({}::text[])").format(rows, self._key, sql.Literal(list(waiting)))
 
-    def move(self, waiting: Collection[str], holders: Collection[Holder]) -> int:
-        """Let rows that wait for each other land, all in one statement; returns how many rows of the target changed.
+    def move(self, holders: Collection[Holder]) -> Moved:
+        """Let the rows that wait for each other land.
 
         What the target alone knows of such a row stays with it. Nothing is moved where a foreign key would take
-        children along, nor where some of the rows cannot land even so.
+        children along. A row that waits for one that cannot move stays.
         """
-        rows = _in_circles(waiting, holders)
-        if not rows or self._takes_children_along():
-            return 0
+        waits_for: dict[str, set[str]] = {}
+        stuck: set[str] = set()
+        for holder in holders:
+            waits_for.setdefault(holder.waiting, set()).update([holder.source_key] if holder.source_key else [])
+            if holder.source_key is None:
+                stuck.add(holder.waiting)
+        groups = holders_first(waits_for)
+        moved, left = 0, [] if self._takes_children_along() else [groups]
+        while left:
+            some = list(_free(left.pop(), waits_for, stuck))
+            rows = frozenset[str]().union(*some)
+            changed = self._move_at_once(rows) if rows else 0
+            if changed is not None:
+                moved += changed
+            elif len(some) == 1:
+                stuck |= rows
+            else:
+                half = len(some) // 2
+                left += [some[half:], some[:half]]
+        free = tuple(row for group in _free(groups, waits_for, stuck) for row in group)
+        return Moved(moved, free, frozenset(stuck))
+
+    def _move_at_once(self, rows: frozenset[str]) -> int | None:
+        """Delete and insert these rows in one statement; None, and nothing is done, where one of them cannot land."""
         names = [sql.Identifier(name) for name, _, is_generated in self._columns if not is_generated]
         values = [
             sql.Identifier("s" if name in self._carried else "o", name)
@@ -156,7 +189,7 @@ class Conflicts:
             with savepoint(self._connection):
                 return self._connection.execute(query).rowcount
         except (psycopg.errors.IntegrityError, psycopg.errors.DataError):
-            return 0
+            return None
 
     def _takes_children_along(self) -> bool:
         """Whether deleting a row deletes or changes rows that refer to it, or is refused at once for them."""
@@ -167,12 +200,15 @@ class Conflicts:
         return bool(self._connection.execute(query, [self._target.as_string()]).fetchall()[0][0])
 
 
-def _in_circles(waiting: Collection[str], holders: Collection[Holder]) -> frozenset[str]:
-    """The rows that wait for none but each other, or for nobody any longer."""
-    rows = frozenset(waiting)
-    while stuck := frozenset(h.waiting for h in holders if h.waiting in rows and h.source_key not in rows):
-        rows -= stuck
-    return rows
+def _free(
+    groups: Collection[frozenset[str]], waits_for: Mapping[str, Collection[str]], stuck: set[str]
+) -> Iterator[frozenset[str]]:
+    """The groups that wait for none that is stuck, given holders first; the others are `stuck` as well."""
+    for group in groups:
+        if stuck.isdisjoint(group) and all(stuck.isdisjoint(waits_for.get(row, ())) for row in group):
+            yield group
+        else:
+            stuck |= group
 
 
 def _same(one: str, other: str, keys: list[sql.Identifier]) -> sql.Composed:

@@ -36,12 +36,12 @@ def _unlimited(type_name: str) -> str:
 def block(
     schema: str,
     plan: TablePlan,
-    text: sql.Identifier,
+    rows: sql.Composable,
     key: sql.Identifier,
     upsert: sql.Composed,
     is_new: sql.Composable,
 ) -> sql.Composed:
-    """The block that runs `upsert` for each row of the stage `text`; `key` is the column of their source keys.
+    """The block that runs `upsert` for each of `rows`, a query over the stage, whose column `key` has the source keys.
 
     It adds the rows that cannot land to `syncd_refused`, each with the column that is to blame, and its counts to
     `syncd_counted`.
@@ -55,7 +55,7 @@ def block(
         for column, cast in zip(plan.columns, casts(plan), strict=True)
     ]
     return sql.SQL(_BLOCK).format(
-        text=text,
+        rows=rows,
         upsert=upsert,
         is_new=is_new,
         key=key,
@@ -70,7 +70,7 @@ DECLARE
     r record; new boolean; inserted bigint := 0; updated bigint := 0;
     said text; more text; state text; col text; bound text; tried text;
 BEGIN
-    FOR r IN SELECT * FROM {text} ORDER BY ctid LOOP
+    FOR r IN {rows} LOOP
         BEGIN
             new := NULL;
             {upsert} RETURNING {is_new} INTO new;

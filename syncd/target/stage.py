@@ -5,42 +5,23 @@ by row. It costs the same whether one row of 5,000 is bad or all are (35 ms), wh
 line costs 9 ms for one and does not end for half.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
-
 import psycopg
 from psycopg import sql
 
 from syncd.config import OnConflict
-from syncd.model import Applied, Refusal
-from syncd.plan import ColumnPlan, TablePlan
-from syncd.target import conflicts, deleting, one_by_one
-from syncd.target.conflicts import Conflicts
+from syncd.model import Applied
+from syncd.plan import TablePlan
+from syncd.target import deleting
 from syncd.target.database import Connection, savepoint, translated
 from syncd.target.deleting import Deleted
+from syncd.target.lines import CSV, SOURCE_KEY, TARGET_KEY, copy
+from syncd.target.merging import differs, names, upsert
+from syncd.target.text_stage import Landed, TextStage
 from syncd.target.timescale import segments
 from syncd.target.touched import Touch
 
-SOURCE_KEY = "_syncd_source_key"
-TARGET_KEY = "_syncd_target_key"
-_CSV = "FORMAT csv, QUOTE '''', NULL 'NULL'"
-_REASONS = {"23502": "not null", "23503": "orphan", "23514": "check", **conflicts.REASONS}
-
-
 _Shape = tuple[str, int]
 """A table and how many columns it has: it gets another stage when one is added."""
-
-
-@dataclass(frozen=True)
-class Landed:
-    """What became of a batch: counts, and the rows that could not land.
-
-    `held_by` are target keys of rows that have the unique values of refused ones.
-    """
-
-    applied: Applied
-    refusals: tuple[Refusal, ...] = ()
-    held_by: frozenset[str] = frozenset()
 
 
 class Stage:
@@ -52,6 +33,7 @@ class Stage:
         self._numbers: dict[_Shape, int] = {}
         self._merges: dict[tuple[_Shape, OnConflict, Touch | None], bytes] = {}
         self._used: set[str] = set()
+        self._texts: dict[_Shape, TextStage] = {}
         self._partitioned: set[str] = set()
         self._referenced: set[str] = set()
 
@@ -67,7 +49,7 @@ class Stage:
                     " FROM {} WITH NO DATA"
                 ).format(
                     _stage(number),
-                    _names(plan),
+                    names(plan),
                     sql.Identifier(SOURCE_KEY),
                     sql.Identifier(TARGET_KEY),
                     sql.Identifier(self.schema, plan.target),
@@ -94,13 +76,14 @@ class Stage:
     def begin(self) -> None:
         """A transaction began: the stages are empty."""
         self._used.clear()
+        self._texts.clear()
 
     def fill(self, plan: TablePlan, payload: bytes) -> None:
         """Copy keyed lines into the table's stage. Raises psycopg's errors for a value that does not fit."""
-        _copy(self.connection, self._filled(plan), payload)
+        copy(self.connection, self._filled(plan), payload)
 
     def _filled(self, plan: TablePlan) -> sql.Composed:
-        return sql.SQL("COPY {} FROM STDIN ({})").format(self.name(plan), sql.SQL(_CSV))
+        return sql.SQL("COPY {} FROM STDIN ({})").format(self.name(plan), sql.SQL(CSV))
 
     def name(self, plan: TablePlan) -> sql.Identifier:
         return _stage(self._numbers[_shape(plan)])
@@ -115,6 +98,7 @@ class Stage:
     ) -> Landed:
         """Bring keyed lines into the target within the caller's transaction, row by row where one of them cannot.
 
+        Rows that unique values of others keep from landing are set aside until `settle`.
         `touch` tells how their keys are remembered in `syncd.touched`; without it they are not.
         """
         try:
@@ -123,7 +107,7 @@ class Stage:
         except psycopg.Error as error:
             if not _is_about_rows(error) or (on_conflict is OnConflict.FAIL and error.sqlstate == "23505"):
                 raise
-        return self._land_row_by_row(plan, payload, on_conflict, touch)
+        return self._text_stage(plan).land(payload, on_conflict, touch)
 
     def land_all(
         self,
@@ -148,7 +132,7 @@ class Stage:
         """
         known = (_shape(plan), on_conflict, touch)
         if known not in self._merges:
-            source = sql.SQL("SELECT {} FROM {}").format(_names(plan), self.name(plan))
+            source = sql.SQL("SELECT {} FROM {}").format(names(plan), self.name(plan))
             remember = touch and touch.staged(plan.name, self.name(plan), SOURCE_KEY, TARGET_KEY)
             self._merges[known] = (
                 sql.SQL(
@@ -156,7 +140,7 @@ class Stage:
                     "SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM merged"
                 )
                 .format(
-                    _upsert(self.schema, plan, source, on_conflict),
+                    upsert(self.schema, plan, source, on_conflict),
                     self._is_new(plan),
                     sql.SQL(", touched AS ({})").format(remember) if remember else sql.SQL(""),
                 )
@@ -170,90 +154,18 @@ class Stage:
             least = touch.round - 1
             self._merges = {known: m for known, m in self._merges.items() if not known[2] or known[2].round >= least}
 
-    def _land_row_by_row(self, plan: TablePlan, payload: bytes, on_conflict: OnConflict, touch: Touch | None) -> Landed:
-        readable, refusals = one_by_one.readable(plan, payload)
-        text = self._text_stage(plan)
-        if readable:
-            _copy(self.connection, sql.SQL("COPY {} FROM STDIN ({})").format(text, sql.SQL(_CSV)), readable)
-        refusals += self._drop_duplicates(plan, text)
-        if touch:
-            self.connection.execute(touch.staged(plan.name, text, SOURCE_KEY, TARGET_KEY))
-        landed = self._merge_rows(plan, text, on_conflict)
-        if on_conflict is OnConflict.UPDATE and (waiting := waiting_for_others(landed.refusals)):
-            landed = self._move(plan, text, landed, waiting)
-        self.connection.execute(sql.SQL("DELETE FROM {}").format(text))
-        return replace(landed, refusals=(*refusals, *landed.refusals))
+    def settle(self, plan: TablePlan) -> Landed:
+        """Try what `land` set aside in this transaction, now that all of the table's rows have been offered."""
+        text = self._texts.pop(_shape(plan), None)
+        return text.settle() if text else Landed()
 
-    def _merge_rows(self, plan: TablePlan, text: sql.Identifier, on_conflict: OnConflict) -> Landed:
-        """Merge the text stage row by row."""
-        upsert = _upsert(self.schema, plan, one_by_one.values(plan), on_conflict)
-        block = one_by_one.block(self.schema, plan, text, sql.Identifier(SOURCE_KEY), upsert, self._is_new(plan))
-        self.connection.execute(sql.SQL("DO {}").format(sql.Literal(block.as_string())))
-        inserted, updated = self.connection.execute(
-            "SELECT coalesce(sum(inserted), 0)::bigint, coalesce(sum(updated), 0)::bigint FROM pg_temp.syncd_counted"
-        ).fetchall()[0]
-        rows = self.connection.execute(
-            "SELECT source_key, sqlstate, message, column_name FROM pg_temp.syncd_refused"
-        ).fetchall()
-        self.connection.execute("DELETE FROM pg_temp.syncd_counted")
-        self.connection.execute("DELETE FROM pg_temp.syncd_refused")
-        refusals = tuple(
-            Refusal(key, _REASONS.get(state, "value"), said, column or _lacking(plan, state), state)
-            for key, state, said, column in rows
-        )
-        return Landed(Applied(inserted=inserted, updated=updated), refusals)
-
-    def _move(self, plan: TablePlan, text: sql.Identifier, landed: Landed, waiting: frozenset[str]) -> Landed:
-        """Try rows again that a unique value of another kept from landing: those that wait for each other at once."""
-        rows = Conflicts(self.connection, self.schema, plan, text, SOURCE_KEY)
-        holders = rows.holders(waiting)
-        moved = rows.move(waiting, holders)
-        self.connection.execute(
-            sql.SQL("DELETE FROM {} WHERE {} <> ALL({}::text[])").format(
-                text, sql.Identifier(SOURCE_KEY), sql.Literal(list(waiting))
-            )
-        )
-        again = self._merge_rows(plan, text, OnConflict.UPDATE)
-        others = tuple(refusal for refusal in landed.refusals if refusal.source_key not in waiting)
-        still = waiting_for_others(again.refusals)
-        return Landed(
-            landed.applied + again.applied + Applied(updated=moved),
-            (*others, *again.refusals),
-            frozenset(holder.target_key for holder in holders if holder.waiting in still),
-        )
-
-    def _text_stage(self, plan: TablePlan) -> sql.Identifier:
-        """The table's stage of text columns, and the two tables into which the block writes."""
-        name = sql.Identifier("pg_temp", f"syncd_text_{self._numbers[_shape(plan)]}")
-        columns = [*(f"c{n}" for n in range(len(plan.columns))), SOURCE_KEY, TARGET_KEY]
-        self.connection.execute(
-            sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} ({}) ON COMMIT DELETE ROWS").format(
-                name, sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(c)) for c in columns)
-            )
-        )
-        self.connection.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS syncd_refused"
-            " (source_key text, sqlstate text, message text, column_name text) ON COMMIT DELETE ROWS"
-        )
-        self.connection.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS syncd_counted (inserted bigint, updated bigint) ON COMMIT DELETE ROWS"
-        )
-        return name
-
-    def _drop_duplicates(self, plan: TablePlan, text: sql.Identifier) -> list[Refusal]:
-        """Of several rows with one target key the last stays; another source row's is refused."""
-        members = [number for number, column in enumerate(plan.columns) if column.name in plan.key]
-        given = sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(sql.Identifier(f"c{n}")) for n in members)
-        rows = self.connection.execute(
-            sql.SQL(
-                "WITH ranked AS ("
-                "SELECT ctid, row_number() OVER latest AS n, first_value({source}) OVER latest AS winner"
-                " FROM {stage} WHERE {given} WINDOW latest AS (PARTITION BY {target} ORDER BY ctid DESC))"
-                " DELETE FROM {stage} s USING ranked r WHERE s.ctid = r.ctid AND r.n > 1"
-                " RETURNING s.{source}, r.winner"
-            ).format(source=sql.Identifier(SOURCE_KEY), target=sql.Identifier(TARGET_KEY), stage=text, given=given)
-        ).fetchall()
-        return [duplicate_key(key, winner) for key, winner in rows if key != winner]
+    def _text_stage(self, plan: TablePlan) -> TextStage:
+        """The slow way of a table in this transaction."""
+        shape = _shape(plan)
+        if shape not in self._texts:
+            number = self._numbers[shape]
+            self._texts[shape] = TextStage(self.connection, self.schema, plan, number, self._is_new(plan))
+        return self._texts[shape]
 
     def leave_old_times(self, plan: TablePlan, known: int | None) -> int:
         """Delete what rows of a hypertable were under another time; returns how many had moved.
@@ -302,38 +214,17 @@ class Stage:
             stage=self.name(plan),
             table=sql.Identifier(self.schema, plan.target),
             same=same,
-            differs=_differs(others, "t", "s"),
+            differs=differs(others, "t", "s"),
         )
         return self.connection.execute(query).fetchall()
-
-
-def waiting_for_others(refusals: Collection[Refusal]) -> frozenset[str]:
-    """The source keys of the rows that only a unique value of another row keeps from landing."""
-    return frozenset(r.source_key for r in refusals if r.sqlstate in conflicts.REASONS)
 
 
 def copy_straight(connection: Connection, schema: str, plan: TablePlan, payload: bytes) -> None:
     """Copy plain lines into the target itself. Raises psycopg's errors for a row that does not fit."""
     query = sql.SQL("COPY {} ({}) FROM STDIN ({})").format(
-        sql.Identifier(schema, plan.target), _names(plan), sql.SQL(_CSV)
+        sql.Identifier(schema, plan.target), names(plan), sql.SQL(CSV)
     )
-    _copy(connection, query, payload)
-
-
-def _lacking(plan: TablePlan, state: str) -> str:
-    """The column that lacks a value: TimescaleDB does not name it where it is the time."""
-    return plan.hypertable.time_column if plan.hypertable and state == "23502" else ""
-
-
-def duplicate_key(source_key: str, winner: str) -> Refusal:
-    """The refusal of a row whose target key belongs to a row with a higher rowid."""
-    return Refusal(source_key, "duplicate key", f"row {winner} has the same key in the target, and a higher rowid")
-
-
-def _copy(connection: Connection, query: sql.Composed, payload: bytes) -> None:
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        copy.write(payload)
-        copy.write(b"\n")
+    copy(connection, query, payload)
 
 
 def _shape(plan: TablePlan) -> _Shape:
@@ -342,47 +233,6 @@ def _shape(plan: TablePlan) -> _Shape:
 
 def _stage(number: int) -> sql.Identifier:
     return sql.Identifier("pg_temp", f"syncd_stage_{number}")
-
-
-def _names(plan: TablePlan) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(column.name) for column in plan.columns)
-
-
-def _upsert(schema: str, plan: TablePlan, source: sql.Composable, on_conflict: OnConflict) -> sql.Composed:
-    return sql.SQL("INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE {}{}").format(
-        sql.Identifier(schema, plan.target), _names(plan), source, _conflict(plan, on_conflict)
-    )
-
-
-def _conflict(plan: TablePlan, on_conflict: OnConflict) -> sql.Composable:
-    others = [column.name for column in plan.columns if column.name not in plan.key or _is_coarse(column)]
-    if on_conflict is OnConflict.FAIL:
-        return sql.SQL("")
-    key = sql.SQL(", ").join(map(sql.Identifier, plan.key))
-    if on_conflict is OnConflict.SKIP or not others:
-        return sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(key)
-    values = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in others)
-    return sql.SQL(" ON CONFLICT ({}) DO UPDATE SET {} WHERE {}").format(key, values, _differs(others, "t", "excluded"))
-
-
-def _is_coarse(column: ColumnPlan) -> bool:
-    """Whether PostgreSQL calls two values equal that are not the same: then a key, too, may have to be updated."""
-    return column.type.exact is False or column.type.base in (
-        "citext",
-        "numeric",
-        "double precision",
-        "real",
-        "character",
-        "bpchar",
-        "interval",
-        "jsonb",
-    )
-
-
-def _differs(names: list[str], one: str, other: str) -> sql.Composed:
-    """True where the bytes differ: IS DISTINCT FROM takes citext 'a' for 'A' and 0 for -0, and fails on json."""
-    rows = [sql.SQL(", ").join(sql.Identifier(side, name) for name in names) for side in (one, other)]
-    return sql.SQL("ROW({})::record *<> ROW({})::record").format(*rows)
 
 
 def _is_about_rows(error: psycopg.Error) -> bool:

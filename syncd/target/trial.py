@@ -78,7 +78,8 @@ class Trial:
         """
         self._bytes += len(payload)
         self._stage.prepare(self._plan)
-        return self._stage.land(self._plan, payload, self._on_conflict).refusals
+        landed = self._stage.land(self._plan, payload, self._on_conflict)
+        return landed.refusals + self._stage.settle(self._plan).refusals
 
     def keys(self) -> Comparison:
         """An empty stage of rows of the table, whose keys are to be compared among themselves."""

@@ -189,6 +189,16 @@ class TestTooManyRejects:
         move.catch_up()
         assert move.query("SELECT id FROM good ORDER BY id") == [(1,), (2,), (3,)]
 
+    def test_a_rejected_row_that_stands_there_in_an_older_version_is_counted_once(self, make_move: MakeMove) -> None:
+        move = make_move(
+            "CREATE TABLE item (id INTEGER PRIMARY KEY, v INTEGER); INSERT INTO item VALUES (1, 1), (2, 2), (3, 3);",
+            as_declared=True,
+        )
+        move.configure("[sync]\nmax_reject_ratio = 0.5\n")
+        move.load()
+        move.write("UPDATE item SET v = 'x' WHERE id < 3")
+        assert ["2 of 3 rows were rejected" in table.error for table in move.sweep().tables] == [True]
+
 
 class TestDuplicateKeys:
     SOURCE = """

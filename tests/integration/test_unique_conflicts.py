@@ -2,6 +2,7 @@
 
 import pytest
 
+from syncd.engine import spool
 from tests.plugins.moving import MakeMove, Move
 
 _ACCOUNTS = """
@@ -79,6 +80,60 @@ def test_rows_that_all_move_up_by_one_land(make_move: MakeMove) -> None:
     move.write("UPDATE line SET place = -place; UPDATE line SET place = 1 - place")
     assert move.sweep().applied.rejected == 0
     assert move.query("SELECT count(*) FROM line WHERE place = id + 1") == [(300,)]
+
+
+_LINES = "CREATE TABLE line (id INTEGER PRIMARY KEY, place INTEGER UNIQUE);"
+_LINES_THERE = "CREATE TABLE line (id integer PRIMARY KEY, place integer NOT NULL UNIQUE);"
+_REVERSED = "UPDATE line SET place = -place; UPDATE line SET place = 101 + place WHERE id <= 100"
+
+
+def _lines(make_move: MakeMove, there: str = "") -> Move:
+    """A hundred rows in ten batches."""
+    rows = ", ".join(f"({n}, {n})" for n in range(1, 101))
+    ini = "[sync]\nbatch_rows = 10\nmax_reject_ratio = 0.05\n"
+    return _loaded(make_move, f"{_LINES} INSERT INTO line VALUES {rows};", _LINES_THERE + there, ini)
+
+
+@pytest.mark.parametrize("in_memory", [spool.IN_MEMORY, 0], ids=["one transaction", "batch by batch"])
+def test_rows_of_several_batches_that_wait_for_each_other_land_beside_one_that_never_can(
+    make_move: MakeMove, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY", in_memory)
+    move = _lines(make_move, "CREATE TABLE visit (id integer PRIMARY KEY, line integer REFERENCES line (id));")
+    move.execute("INSERT INTO visit VALUES (1, 5)")
+    move.write("DELETE FROM line WHERE id = 5; INSERT INTO line VALUES (200, 5)")
+    assert (move.sweep().applied.rejected, move.refused()) == (1, [("200", "unique", "place")])
+    move.write(_REVERSED)
+    report = move.sweep()
+    assert [one.error for one in report.tables] == [""]
+    # Row 5 stays for its child, and has the value that row 96 wants.
+    assert move.query("SELECT id, place FROM line WHERE place <> 101 - id ORDER BY id") == [(5, 5), (96, 96), (200, -5)]
+    assert move.refused() == [("96", "unique", "place")]
+
+
+def test_a_row_that_cannot_move_keeps_only_those_that_wait_for_it(make_move: MakeMove) -> None:
+    """The pair of 1 and 100 would violate a condition at the end of the statement; the other pairs can move."""
+    move = _lines(make_move)
+    move.execute(
+        "CREATE TABLE allowed (id integer, place integer, PRIMARY KEY (id, place));"
+        "INSERT INTO allowed SELECT id, place FROM line;"
+        "INSERT INTO allowed SELECT id, 101 - id FROM line WHERE id > 1;"
+        "ALTER TABLE line ADD FOREIGN KEY (id, place) REFERENCES allowed"
+    )
+    move.write(_REVERSED)
+    move.sweep()
+    assert move.query("SELECT id, place FROM line WHERE place <> 101 - id ORDER BY id") == [(1, 1), (100, 100)]
+    assert sorted(key for key, _, _ in move.refused()) == ["1", "100"]
+
+
+def test_rows_that_all_move_up_land_beside_cascading_children(make_move: MakeMove) -> None:
+    there = "CREATE TABLE visit (id integer PRIMARY KEY, line integer REFERENCES line (id) ON DELETE CASCADE);"
+    move = _lines(make_move, there)
+    move.execute("INSERT INTO visit SELECT id, id FROM line")
+    move.write("UPDATE line SET place = -place; UPDATE line SET place = 1 - place")
+    assert move.sweep().applied.rejected == 0
+    assert move.query("SELECT count(*) FROM line WHERE place = id + 1") == [(100,)]
+    assert move.query("SELECT count(*) FROM visit") == [(100,)]
 
 
 def test_rows_that_swap_values_keep_their_children(make_move: MakeMove) -> None:
