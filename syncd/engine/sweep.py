@@ -9,7 +9,7 @@ both files stay until then. A crash before that commit leaves the old base, and 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.engine.again import ReadAgain
 from syncd.engine.catchup import Catchup
@@ -27,7 +27,7 @@ from syncd.source.database import Database
 from syncd.source.difference import Difference
 from syncd.source.render import Renderer
 from syncd.target import catalog as target_catalog
-from syncd.target import deleting, touched
+from syncd.target import deleting, reject, touched
 from syncd.target.database import transaction, translated
 
 KEYS_AT_ONCE = 50_000
@@ -116,7 +116,7 @@ class _Sweep:
         with policies.paused_for(sides, sum(pending.count for pending in found)):
             finished = self._apply(found, NextBase(images, self._data_version))
         report = SweepReport(
-            self._reports,
+            tuple(map(self._with_rejects, self._reports)),
             time.monotonic() - self._began,
             self._read_again,
             tuple(refused),
@@ -255,6 +255,13 @@ class _Sweep:
 
     def _note(self, report: PassReport) -> None:
         self._reports = together((*self._reports, *report.tables))
+
+    def _with_rejects(self, report: TableReport) -> TableReport:
+        """The report of a table with its rejects as they are now: every pass counted those that it tried again."""
+        if not report.applied.rejected:
+            return report
+        rejected = reject.count(self._catchup.connection, self._sides.state.source_name, report.table)
+        return replace(report, applied=replace(report.applied, rejected=rejected))
 
     def _end(self, tables: list[str], name: str | None, report: SweepReport) -> None:
         """Let the new snapshot be the base of what was swept.
