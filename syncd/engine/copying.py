@@ -16,7 +16,7 @@ from syncd.plan import TablePlan
 from syncd.source.database import Database, translated
 from syncd.source.render import Renderer, row_data
 from syncd.target import reject
-from syncd.target.database import Connection, PostgresError, explain, is_row_fault, retrying, transaction
+from syncd.target.database import Connection, PostgresError, bringing_rows, explain, is_row_fault, retrying, transaction
 from syncd.target.stage import Stage, copy_straight
 
 RETRY_SECONDS = 300.0
@@ -192,7 +192,7 @@ class Worker:
             stands = state.hold(self.connection, plan.name, part.number)
             if stands != part.rows.after:
                 return replace(part.rows, after=stands)
-            if load.straight is False:
+            if batch.keyed:
                 self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             applied, refusals = self._bring(load, batch)
             with load.measuring(Step.MERGE):
@@ -209,6 +209,8 @@ class Worker:
         if not batch.keyed:
             with load.measuring(Step.COPY):
                 copy_straight(self.connection, self._sides.schema, load.plan, batch.payload)
+            with load.measuring(Step.COMMIT), bringing_rows():
+                self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             return Applied(inserted=batch.rows), ()
         with load.measuring(Step.MERGE):
             landed = self._stage.land(load.plan, batch.payload, load.on_conflict)

@@ -1,7 +1,8 @@
 """The target's half of a pass: what was read is applied, in one transaction or, when it is large, batch by batch."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from syncd.engine import doubles
@@ -18,7 +19,15 @@ from syncd.plan import TablePlan
 from syncd.source.catalog import row_count
 from syncd.source.render import row_data
 from syncd.target import one_by_one, reject, touched
-from syncd.target.database import Connection, PostgresError, explain, is_row_fault, transaction, translated
+from syncd.target.database import (
+    Connection,
+    PostgresError,
+    bringing_rows,
+    explain,
+    is_row_fault,
+    transaction,
+    translated,
+)
 from syncd.target.stage import Stage
 from syncd.target.state import Checkpoint
 from syncd.target.text_stage import Landed, waiting_for_others
@@ -157,12 +166,15 @@ class Writer:
             self._sides.state.confirm_epoch(self._connection)
             if strict:
                 self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            deleted = {r.plan.name: self._delete(r) for r in reversed(readings) if not self.stage.is_referenced(r.plan)}
-            outcomes = tuple(self._translated(reading, pass_, strict=strict) for reading in readings)
-            deleted |= {r.plan.name: self._delete(r) for r in reversed(readings) if self.stage.is_referenced(r.plan)}
+            early = [reading for reading in reversed(readings) if not self.stage.is_referenced(reading.plan)]
+            late = [reading for reading in reversed(readings) if self.stage.is_referenced(reading.plan)]
+            deleted = {reading.plan.name: self._delete(reading, strict=strict) for reading in early}
+            outcomes = tuple(self._bring(reading, pass_, strict=strict) for reading in readings)
+            deleted |= {reading.plan.name: self._delete(reading, strict=strict) for reading in late}
             self._save([outcome.checkpoint for outcome in outcomes])
             if not strict:
-                self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                with bringing_rows():
+                    self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         outcomes = tuple(_with_deleted(outcome, deleted[outcome.report.table]) for outcome in outcomes)
         for reading, outcome in zip(readings, outcomes, strict=True):
             self.known[outcome.report.table] = outcome.checkpoint
@@ -229,12 +241,12 @@ class Writer:
                 name = f"table_{checkpoint.phase}"
                 state.record(self._connection, "WARNING", name, checkpoint.table, checkpoint.error)
 
-    def _delete(self, reading: TableReading) -> int:
+    def _delete(self, reading: TableReading, *, strict: bool) -> int:
         """Delete what vanished. A row to which others still refer stays, and is remembered for the next sweep."""
         if not reading.vanished:
             return 0
         name = reading.plan.name
-        with translated(name):
+        with _told_of(name, strict=strict):
             deleted = self.stage.delete(reading.plan, reading.vanished, reading.kept)
             if deleted.left:
                 touch = Touch(self._sides.state.source_name, self.round)
@@ -243,8 +255,8 @@ class Writer:
                       table=name, rows=len(deleted.left))  # fmt: skip
         return deleted.rows
 
-    def _translated(self, reading: TableReading, pass_: "_Pass", *, strict: bool) -> _Outcome:
-        with translated(reading.plan.name):
+    def _bring(self, reading: TableReading, pass_: "_Pass", *, strict: bool) -> _Outcome:
+        with _told_of(reading.plan.name, strict=strict):
             return self._apply(reading, pass_, strict=strict)
 
     def _apply(self, reading: TableReading, pass_: "_Pass", *, strict: bool) -> _Outcome:
@@ -331,6 +343,20 @@ class _Pass:
     rejects: Rejects
     applied: Callable[[TableReading], None]
     together: bool
+
+
+@contextmanager
+def _told_of(table: str, *, strict: bool) -> Iterator[None]:
+    """Failures told of their table. What a row is not kept for, as it is `strict` already, stops that table alone."""
+    try:
+        with translated(table), bringing_rows():
+            yield
+    except PostgresError as error:
+        if not strict:
+            raise
+        said = f"the target refuses a change of its rows: {str(error).strip()}"
+        advice = "Mend what refuses it, such as a trigger; the next start tries again"
+        raise TableError(said, where=table, advice=advice) from None
 
 
 def _with_deleted(outcome: _Outcome, rows: int) -> _Outcome:

@@ -15,7 +15,7 @@ from psycopg import sql
 from syncd.plan import TablePlan
 from syncd.target import one_by_one
 from syncd.target.circles import holders_first
-from syncd.target.database import Connection, savepoint
+from syncd.target.database import Connection, bringing_rows, is_row_fault, savepoint
 from syncd.target.sql import statement
 
 REASONS = {"23505": "unique", "23P01": "exclusion"}
@@ -186,9 +186,11 @@ class Conflicts:
             same=_same("s", "o", keys),
         )
         try:
-            with savepoint(self._connection):
+            with bringing_rows(), savepoint(self._connection):
                 return self._connection.execute(query).rowcount
-        except (psycopg.errors.IntegrityError, psycopg.errors.DataError):
+        except psycopg.Error as error:
+            if not is_row_fault(error):
+                raise
             return None
 
     def _takes_children_along(self) -> bool:

@@ -40,6 +40,11 @@ PostgresError = psycopg.Error
 IntegrityError = psycopg.errors.IntegrityError
 """A PostgresError: the rows do not obey a constraint."""
 
+
+class RowFault(psycopg.DataError):
+    """The target refuses a row for a reason that elsewhere would not speak of a row's data."""
+
+
 CONNECT_SECONDS = 10
 _CANCEL_SECONDS = 5.0
 _USUAL_PORT = "5432"
@@ -47,7 +52,13 @@ _STEP = 0.1
 _PASSING = re.compile(r"08...|57P0[1-5]|53...|40001|40P01|55P03|25P0[34]|XX...")
 """SQLSTATEs of faults that pass: connection, shutdown and start, resources, deadlock, lock timeout, time-outs."""
 _ROW = re.compile(r"22...|23...|21000")
-"""SQLSTATEs that speak of a row's data."""
+"""SQLSTATEs that speak of a row's data, wherever they come from."""
+REFUSED = (
+    r"^(22...|23...|21000|0A000|4260[12]|54..."
+    r"|09...|20...|27...|2F...|38...|39...|44...|45...|([689I-SU-WYZ].|T[^S]|X[^X])...)$"
+)
+"""SQLSTATEs that, of a statement which brings rows, speak of a row: its data; a value that is not supported, not in the
+type's syntax, or beyond a limit; what triggers and functions of the target raise, also under a class of their own."""
 # libpq tells no SQLSTATE of a connection that was not made. What it says when a server goes away in the middle ("SSL
 # SYSCALL error: EOF detected", "SSL connection has been closed unexpectedly") is in neither: it passes.
 _REFUSED_AT_THE_DOOR = re.compile(
@@ -164,7 +175,18 @@ def translated(where: str = "") -> Iterator[None]:
 
 def is_row_fault(error: psycopg.Error) -> bool:
     """Whether the failure speaks of a row's data: a value, a key, a constraint."""
-    return bool(error.sqlstate and _ROW.fullmatch(error.sqlstate))
+    return isinstance(error, RowFault) or bool(error.sqlstate and _ROW.fullmatch(error.sqlstate))
+
+
+@contextmanager
+def bringing_rows() -> Iterator[None]:
+    """Surrounds what brings rows into the target: a failure that may be a row's own comes out as a row fault."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if not is_row_fault(error) and re.match(REFUSED, error.sqlstate or ""):
+            raise RowFault(str(error)) from error
+        raise
 
 
 def explain(error: psycopg.Error, where: str = "") -> SyncdError:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from syncd.model import Refusal
 from syncd.plan import TablePlan
+from syncd.target.database import REFUSED
 
 _UNTYPED = {"character": "bpchar", "bit": "bit varying"}
 """Types whose bare name means a length of one, and the same type without a length."""
@@ -44,7 +45,7 @@ def block(
     """The block that runs `upsert` for each of `rows`, a query over the stage, whose column `key` has the source keys.
 
     It adds the rows that cannot land to `syncd_refused`, each with the column that is to blame, and its counts to
-    `syncd_counted`.
+    `syncd_counted`. A failure that is no row's own ends it.
     """
     # Assigning is what INSERT does with a value; the column at which it fails is the one that cannot hold its own.
     # A variable of a domain that is NOT NULL must have its value from the beginning.
@@ -61,6 +62,7 @@ def block(
         key=key,
         assignments=sql.SQL("\n                    ").join(assignments),
         table=sql.Literal(sql.Identifier(schema, plan.target).as_string()),
+        refused=sql.Literal(REFUSED),
     )
 
 
@@ -68,7 +70,7 @@ _BLOCK = """
 #variable_conflict use_column
 DECLARE
     r record; new boolean; inserted bigint := 0; updated bigint := 0;
-    said text; more text; state text; col text; bound text; tried text;
+    said text; more text; state text; col text; bound text; tried text; blamed text;
 BEGIN
     FOR r IN {rows} LOOP
         BEGIN
@@ -76,7 +78,7 @@ BEGIN
             {upsert} RETURNING {is_new} INTO new;
             inserted := inserted + (new IS TRUE)::int;
             updated := updated + (new IS FALSE)::int;
-        EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+        EXCEPTION WHEN OTHERS OR assert_failure THEN
             GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, more = PG_EXCEPTION_DETAIL, state = RETURNED_SQLSTATE,
                 col = COLUMN_NAME, bound = CONSTRAINT_NAME;
             IF col = '' THEN
@@ -85,12 +87,17 @@ BEGIN
                   JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
                  WHERE c.conrelid = {table}::regclass AND c.conname = bound;
             END IF;
-            IF col = '' THEN
+            blamed := NULL;
+            IF col = '' OR state !~ {refused} THEN
                 BEGIN
                     {assignments}
                 EXCEPTION WHEN OTHERS THEN
-                    col := tried;
+                    col := tried; blamed := SQLSTATE;
                 END;
+            END IF;
+            -- Not of this row, unless one of its values alone raises the same, such as the name of no table.
+            IF state !~ {refused} AND blamed IS DISTINCT FROM state THEN
+                RAISE;
             END IF;
             said := said || CASE WHEN state IN ('23503', '23505') AND more <> '' THEN ': ' || more ELSE '' END;
             INSERT INTO pg_temp.syncd_refused VALUES (r.{key}, state, said, col);

@@ -12,7 +12,7 @@ from syncd.config import OnConflict
 from syncd.model import Applied
 from syncd.plan import TablePlan
 from syncd.target import deleting
-from syncd.target.database import Connection, savepoint, translated
+from syncd.target.database import Connection, bringing_rows, is_row_fault, savepoint, translated
 from syncd.target.deleting import Deleted
 from syncd.target.lines import CSV, SOURCE_KEY, TARGET_KEY, copy
 from syncd.target.merging import differs, names, upsert
@@ -105,7 +105,7 @@ class Stage:
             with savepoint(self.connection):
                 return self.land_all(plan, payload, on_conflict, touch=touch)
         except psycopg.Error as error:
-            if not _is_about_rows(error) or (on_conflict is OnConflict.FAIL and error.sqlstate == "23505"):
+            if not is_row_fault(error) or (on_conflict is OnConflict.FAIL and error.sqlstate == "23505"):
                 raise
         return self._text_stage(plan).land(payload, on_conflict, touch)
 
@@ -122,7 +122,8 @@ class Stage:
             self.connection.execute(sql.SQL("DELETE FROM {}").format(self.name(plan)))
         self._used.add(plan.target)
         self.fill(plan, payload)
-        inserted, updated = self.connection.execute(self._merge(plan, on_conflict, touch)).fetchall()[0]
+        with bringing_rows():
+            inserted, updated = self.connection.execute(self._merge(plan, on_conflict, touch)).fetchall()[0]
         return Landed(Applied(inserted=inserted, updated=updated))
 
     def _merge(self, plan: TablePlan, on_conflict: OnConflict, touch: Touch | None) -> bytes:
@@ -233,7 +234,3 @@ def _shape(plan: TablePlan) -> _Shape:
 
 def _stage(number: int) -> sql.Identifier:
     return sql.Identifier("pg_temp", f"syncd_stage_{number}")
-
-
-def _is_about_rows(error: psycopg.Error) -> bool:
-    return isinstance(error, psycopg.errors.DataError | psycopg.errors.IntegrityError) or error.sqlstate == "21000"

@@ -19,6 +19,8 @@ from syncd.target.lines import CSV, SOURCE_KEY, TARGET_KEY, copy
 from syncd.target.touched import Touch
 
 _REASONS = {"23502": "not null", "23503": "orphan", "23514": "check", **conflicts.REASONS}
+_OF_VALUES = ("0A", "21", "22", "23", "3F", "42", "44", "54")
+"""Classes of SQLSTATEs that PostgreSQL itself raises; others come from the target's own triggers and functions."""
 _KEY = sql.Identifier(SOURCE_KEY)
 _PLACE = sql.Identifier("_syncd_place")
 """NULL in rows that are new on the stage, else the place in the order in which those that were set aside are tried."""
@@ -106,7 +108,7 @@ class TextStage:
         self._connection.execute("DELETE FROM pg_temp.syncd_counted")
         self._connection.execute("DELETE FROM pg_temp.syncd_refused")
         refusals = tuple(
-            Refusal(key, _REASONS.get(state, "value"), said, column or self._lacking(state), state)
+            Refusal(key, _reason(state), said, column or self._lacking(state), state)
             for key, state, said, column in refused
         )
         return Landed(Applied(inserted=inserted, updated=updated), refusals)
@@ -166,6 +168,10 @@ class TextStage:
             ).format(source=_KEY, target=sql.Identifier(TARGET_KEY), stage=self._text, given=given)
         ).fetchall()
         return [duplicate_key(key, winner) for key, winner in rows if key != winner]
+
+
+def _reason(state: str) -> str:
+    return _REASONS.get(state) or ("value" if state[:2] in _OF_VALUES else "trigger")
 
 
 def waiting_for_others(refusals: Collection[Refusal]) -> frozenset[str]:

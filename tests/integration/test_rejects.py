@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.plugins.moving import TOLERANT, MakeMove, Move
+from tests.plugins.verifying import full
 
 ITEMS = """
 CREATE TABLE item (id INTEGER PRIMARY KEY, amount INTEGER);
@@ -136,6 +137,101 @@ def test_columns_may_be_called_as_the_variables_of_the_slow_way(make_move: MakeM
     move.load()
     assert move.query("SELECT amount FROM item") == [(1,)]
     assert move.refused() == [("2", "value", "amount"), ("3", "value", "amount")]
+
+
+class TestWhatTheTargetRefusesByItself:
+    """Reasons that elsewhere would speak of the schema, or of a fault of the server."""
+
+    TWO = """
+    CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT);
+    INSERT INTO a VALUES (1, 'good'), (2, 'bad'), (3, 'fine');
+    CREATE TABLE b (id INTEGER PRIMARY KEY, v TEXT);
+    INSERT INTO b VALUES (1, 'x');
+    """
+    TRIGGER = """
+    CREATE TABLE a (id bigint PRIMARY KEY, v text);
+    CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$;
+    CREATE TRIGGER look BEFORE {} ON a FOR EACH ROW EXECUTE FUNCTION look();
+    """
+
+    @pytest.mark.parametrize(
+        ("raised", "state"),
+        [
+            ("RAISE EXCEPTION 'no bad'", "P0001"),
+            ("RAISE EXCEPTION 'no bad' USING ERRCODE = 'MY001'", "MY001"),
+            ("ASSERT false, 'no bad'", "P0004"),
+        ],
+    )
+    def test_a_trigger_refuses_its_rows_alone(self, make_move: MakeMove, raised: str, state: str) -> None:
+        body = f"IF new.v = 'bad' THEN {raised}; END IF; RETURN new;"
+        move = make_move(self.TWO, self.TRIGGER.format(body, "INSERT OR UPDATE"))
+        assert not move.load().stopped
+        assert move.query("SELECT id FROM a ORDER BY id") == [(1,), (3,)]
+        move.write("INSERT INTO a VALUES (4, 'bad'), (5, 'good'); INSERT INTO b VALUES (2, 'y')")
+        assert not move.catch_up().stopped
+        assert move.query("SELECT id FROM a ORDER BY id") == [(1,), (3,), (5,)]
+        assert move.query("SELECT id FROM b ORDER BY id") == [(1,), (2,)]
+        found = [(r.source_key, r.reason, r.sqlstate, r.message) for r in move.rejects()]
+        assert found == [("2", "trigger", state, "no bad"), ("4", "trigger", state, "no bad")]
+        (a, b) = full(move).tables
+        assert (a.found, a.rejected, b.found) == (0, 2, 0)
+
+    def test_a_constraint_trigger_that_waits_for_the_end_refuses_its_rows_alone(self, make_move: MakeMove) -> None:
+        made = self.TRIGGER.format("IF new.v = 'bad' THEN RAISE EXCEPTION 'no bad'; END IF; RETURN new;", "DELETE")
+        late = "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON a DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+        move = make_move(self.TWO, f"{made} {late} EXECUTE FUNCTION look();")
+        assert not move.load().stopped
+        move.write("INSERT INTO a VALUES (4, 'bad'), (5, 'good')")
+        assert not move.catch_up().stopped
+        assert move.query("SELECT id FROM a ORDER BY id") == [(1,), (3,), (5,)]
+        assert move.refused() == [("2", "trigger", ""), ("4", "trigger", "")]
+
+    @pytest.mark.parametrize(
+        ("type_", "good", "bad", "state"),
+        [
+            ("tsvector", "'cat'", "'cat", "42601"),
+            ("regclass", "pg_class", "a b", "42602"),
+            ("regclass", "pg_class", "nowhere", "42P01"),
+            ("regrole", "postgres", "nobody", "42704"),
+            ("pg_node_tree", None, "x", "0A000"),
+        ],
+    )
+    def test_a_value_that_the_type_does_not_read(
+        self, make_move: MakeMove, type_: str, good: str | None, bad: str, state: str
+    ) -> None:
+        move = make_move(self.TWO, f"CREATE TABLE a (id bigint PRIMARY KEY, v {type_})")
+        move.write("DELETE FROM a")
+        move.insert("INSERT INTO a VALUES (?, ?)", [(1, good), (2, bad)])
+        assert not move.load().stopped
+        move.insert("INSERT INTO a VALUES (?, ?)", [(3, bad), (4, good)])
+        move.write("INSERT INTO b VALUES (2, 'y')")
+        assert not move.catch_up().stopped
+        assert move.query("SELECT id FROM a ORDER BY id") == [(1,), (4,)]
+        assert move.query("SELECT id FROM b ORDER BY id") == [(1,), (2,)]
+        found = [(r.source_key, r.reason, r.column, r.sqlstate) for r in move.rejects()]
+        assert found == [("2", "value", "v", state), ("3", "value", "v", state)]
+        (a, b) = full(move).tables
+        assert (a.found, a.rejected, b.found) == (0, 2, 0)
+
+    @pytest.mark.parametrize(
+        ("body", "event", "script"),
+        [
+            ("INSERT INTO nowhere VALUES (1); RETURN new;", "INSERT", "INSERT INTO a VALUES (4, 'x')"),
+            ("new.nothing := 1; RETURN new;", "INSERT", "INSERT INTO a VALUES (4, 'x'), (5, x'00')"),
+            ("RAISE EXCEPTION 'for ever'; RETURN old;", "DELETE", "DELETE FROM a WHERE id = 3"),
+        ],
+    )
+    def test_a_fault_that_is_no_rows_own_stops_its_table_alone(
+        self, make_move: MakeMove, body: str, event: str, script: str
+    ) -> None:
+        move = make_move(self.TWO, "CREATE TABLE a (id bigint PRIMARY KEY, v text)")
+        move.load()
+        made = self.TRIGGER.format(body, event)
+        move.execute(made[made.index("CREATE FUNCTION") :])
+        move.write(f"{script}; INSERT INTO b VALUES (2, 'y')")
+        assert [table.table for table in move.sweep().as_pass.stopped] == ["a"]
+        assert move.query("SELECT id FROM b ORDER BY id") == [(1,), (2,)]
+        assert move.rejects() == ()
 
 
 class TestTooManyRejects:
