@@ -9,6 +9,7 @@ SyncdError
 │   ├── TooManyRejectsError
 │   ├── ConflictError
 │   ├── MarkError
+│   ├── ChangeRefusedError
 │   └── SchemaError
 │       └── MappingError          the configuration has to say how the two sides match
 └── StopError                     stop
@@ -84,6 +85,10 @@ class ConflictError(TableError):
 
 class MarkError(TableError):
     """A table's mark cannot be trusted to find its new rows."""
+
+
+class ChangeRefusedError(TableError):
+    """The target refuses a change that makes no reject: a trigger keeps a row from being deleted."""
 
 
 class SchemaError(TableError):

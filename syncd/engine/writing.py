@@ -12,7 +12,7 @@ from syncd.engine.pace import Pace
 from syncd.engine.reading import TableReading
 from syncd.engine.sides import Sides
 from syncd.engine.spool import Spool
-from syncd.errors import TableError
+from syncd.errors import ChangeRefusedError, TableError
 from syncd.log import event
 from syncd.model import Applied, Phase, Refusal, TableReport
 from syncd.plan import TablePlan
@@ -356,7 +356,7 @@ def _told_of(table: str, *, strict: bool) -> Iterator[None]:
             raise
         said = f"the target refuses a change of its rows: {str(error).strip()}"
         advice = "Mend what refuses it, such as a trigger; the next start tries again"
-        raise TableError(said, where=table, advice=advice) from None
+        raise ChangeRefusedError(said, where=table, advice=advice) from None
 
 
 def _with_deleted(outcome: _Outcome, rows: int) -> _Outcome:
