@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from syncd.config.values import (
     TYPE,
+    Age,
     BatchRows,
     Duration,
     FenceKind,
@@ -155,7 +156,7 @@ class HypertableConfig(Section):
     epoch: Literal["s", "ms", "us"] | None = None
     segment_by: Names = ()
     order_by: Ordered = ()
-    compress_after: Interval | None = None
+    compress_after: Age | None = None
     retain: Interval | None = None
 
 

@@ -126,6 +126,13 @@ def _interval(value: object) -> object:
     return value.strip()
 
 
+def _positive_interval(value: object) -> object:
+    read = _interval(value)
+    if isinstance(read, str) and not re.search("[1-9]", read):
+        raise ValueError("is too short")
+    return read
+
+
 def _ordered(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -190,8 +197,10 @@ Sweep = Annotated[Literal["auto", "off"] | timedelta, BeforeValidator(_sweep)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Ordered = Annotated[tuple[tuple[str, bool], ...], BeforeValidator(_ordered)]
 """Columns, each with whether it is descending, from `region, date DESC`."""
-Interval = Annotated[str, BeforeValidator(_interval)]
+Interval = Annotated[str, BeforeValidator(_positive_interval)]
 """A length of time as PostgreSQL reads it, months among them, as in `1 month`."""
+Age = Annotated[str, BeforeValidator(_interval)]
+"""An Interval that may be zero."""
 BatchRows = Annotated[int, Field(ge=1, le=1_000_000)]
 Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]

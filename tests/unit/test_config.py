@@ -327,6 +327,10 @@ GOES_ON = "goes on in an indented line; begin each key at the margin"
         ("[sync]\ninterval = -5s", [f"x.ini:2: [sync] interval: `-5s` {NO_DURATION}"]),
         ("[sync]\ninterval = 30m1h", [f"x.ini:2: [sync] interval: `30m1h` {NO_DURATION}"]),
         ("[sync]\ninterval = 0s", ["x.ini:2: [sync] interval: `0s` is too short"]),
+        (
+            "[hypertable:a]\ntime_column = at\nchunk_interval = 0 days\ncompress_after = 0 days",
+            ["x.ini:3: [hypertable:a] chunk_interval: `0 days` is too short"],
+        ),
         ("[sync]\ninterval = 9999999999d", ["x.ini:2: [sync] interval: `9999999999d` is too long"]),
         ("[sync]\ncron = * * *", [f"x.ini:2: [sync] cron: `* * *` {NO_CRONTAB}"]),
         ("[sync]\ncron = 60 * * * *", [f"x.ini:2: [sync] cron: `60 * * * *` {NO_CRONTAB}"]),

@@ -89,9 +89,13 @@ def before_promotion(sides: Sides) -> tuple[Step, ...]:
     It does no harm if the promotion fails. Returns the steps that wait for it.
     """
     policies.resume(sides)
-    waiting = timescale.shape(sides, Silent()).waiting if timescale.is_configured(sides) else ()
+    if not timescale.is_configured(sides):
+        return ()
+    report = timescale.shape(sides, Silent())
+    if report.refused:
+        raise report.refused[0]
     timescale.refresh(sides)
-    return waiting
+    return report.waiting
 
 
 def with_promotion(sides: Sides, waiting: tuple[Step, ...]) -> None:

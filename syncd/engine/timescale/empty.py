@@ -9,8 +9,9 @@ from syncd.plan.shape import epoch_unit
 from syncd.source.database import Database, SourceConnection
 from syncd.source.extent import extent
 from syncd.target import catalog
-from syncd.target.database import transaction, translated
+from syncd.target.database import transaction
 from syncd.target.timescale import detection, facts, statements, tables
+from syncd.target.timescale.refusal import refusing
 from syncd.target.timescale.statements import Shaping
 
 
@@ -49,7 +50,7 @@ def _make(
     with source.transaction() as connection:
         shaping, interval = _shaping(sides, table, plan, connection)
     check_keys(Ground(sides.control, timescale, sides.schema, sides.config, {table.target: plan}), shaping)
-    with translated(table.name), transaction(sides.control):
+    with transaction(sides.control), refusing(table.name, f"Correct [hypertable:{table.target}]"):
         for statement in statements.create_hypertable(timescale, shaping, interval, migrate=False):
             sides.control.execute(statement.encode())
     event("INFO", "hypertable", f"{table.name}: a hypertable, in chunks of {interval}", table=table.name)

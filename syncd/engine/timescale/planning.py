@@ -43,6 +43,13 @@ class Ground:
         plan = self.wanted[table]
         return facts.extent(self.connection, self.schema, table, plan.time_column, is_integer=plan.is_integer)
 
+    def line(self, section: str) -> str:
+        """What to change in a section of the configuration, and where it stands if that is known."""
+        kind, _, name = section.partition(":")
+        return (
+            f"[{section}] query, {self.config.aggregates[name].query.origin}" if kind == "aggregate" else f"[{section}]"
+        )
+
     def same(self, shaping: Shaping, given: str, found: str) -> bool:
         """Whether an interval of the configuration is the one that was found."""
         if shaping.plan.is_integer:

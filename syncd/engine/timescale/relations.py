@@ -25,8 +25,8 @@ def index_steps(ground: Ground, name: str, loaded: Mapping[str, frozenset[str]])
             where=f"index:{name}",
             advice=f"It has: {', '.join(sorted(loaded[wanted.table]))}",
         )
-    there = next((i for i in facts.indexes(ground.connection, ground.schema) if i.name == name and i.valid), None)
-    if there is None:
+    there = next((i for i in facts.indexes(ground.connection, ground.schema) if i.name == name), None)
+    if there is None or (there.table == wanted.table and not there.valid):
         yield index_step(ground, wanted.table, name, wanted.columns, f"wanted by {line}")
     elif (there.table, there.columns) != (wanted.table, wanted.columns):
         told = ", ".join(column + (" DESC" if down else "") for column, down in there.columns)
@@ -49,12 +49,11 @@ def check_aggregates(ground: Ground) -> None:
     found = probe.aggregates(ground.connection, ground.schema, queries)
     if found is None:
         return
-    line = f"[aggregate:{found.name}] query"
-    origin = ground.config.aggregates[found.name].query.origin
+    section = f"aggregate:{found.name}"
     raise SchemaError(
         found.what,
-        where=f"aggregate:{found.name}",
-        advice=f"Correct {line}, {origin}" + (f"; or: {found.remedy}" if found.remedy else ""),
+        where=section,
+        advice=f"Correct {ground.line(section)}" + (f"; or: {found.remedy}" if found.remedy else ""),
     )
 
 

@@ -4,9 +4,9 @@ A step that was interrupted is found again by what the target lacks: nothing is 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from syncd.engine.progress import Progress
@@ -22,6 +22,7 @@ from syncd.target import catalog
 from syncd.target.database import Connection, translated
 from syncd.target.stall import guard
 from syncd.target.timescale import detection, refreshing, statements, tables
+from syncd.target.timescale.refusal import refusing
 from syncd.target.timescale.session import prepared
 
 
@@ -67,7 +68,7 @@ def refresh(sides: Sides) -> None:
         there = tables.aggregates(ground.connection, ground.schema)
         for name in sides.config.aggregates:
             if name in there:
-                with guard(ground.connection), translated(name):
+                with guard(ground.connection), _refusing(ground, f"aggregate:{name}"):
                     whole = statements.refresh(ground.timescale, ground.schema, name, None, None)
                     refreshing.refresh(ground.connection, whole)
 
@@ -143,6 +144,15 @@ def _plan(sides: Sides) -> Plan:
     return plan
 
 
+def _refusing(ground: Ground, section: str) -> AbstractContextManager[None]:
+    return refusing(_where(section), f"Correct {ground.line(section)}")
+
+
+def _where(section: str) -> str:
+    """What an error of a section is told of; a hypertable by the name of its table."""
+    return section.removeprefix("hypertable:")
+
+
 @dataclass
 class _Work:
     ground: Ground
@@ -192,23 +202,32 @@ class _Work:
             self._check_aggregates()
 
     def _check_aggregates(self) -> None:
-        if not any(error.where.startswith("aggregate:") for error in self.refused):
+        if not self._is_refused("aggregate:"):
             try:
                 relations.check_aggregates(self.ground)
             except SchemaError as error:
                 self.refused.append(error)
 
     def _carry_out(self, step: Step, progress: Progress, stopping: Callable[[], bool]) -> bool:
+        """Run a step, unless it was refused meanwhile; returns whether to go on."""
+        if self._is_refused(step.section):
+            return True
         title = f"{step.relation}: {step.kind}"
         progress.table_started(title, len(step.statements))
-        for statement in step.statements:
-            if stopping():
-                return False
-            with guard(self.ground.connection), translated(step.relation):
-                self._execute(statement, step)
-            progress.advanced(title, 1)
+        try:
+            for statement in step.statements:
+                if stopping():
+                    return False
+                with guard(self.ground.connection), _refusing(self.ground, step.section):
+                    self._execute(statement, step)
+                progress.advanced(title, 1)
+        except SchemaError as error:
+            self.refused.append(error)
+            if step.kind is Kind.REFRESH:
+                self._take_back(step.relation)
+        else:
+            self.done.append(step)
         progress.table_finished(title)
-        self.done.append(step)
         return True
 
     def _execute(self, statement: str, step: Step) -> None:
@@ -217,43 +236,62 @@ class _Work:
         else:
             self.ground.connection.execute(statement.encode())
 
+    def _take_back(self, aggregate: str) -> None:
+        """Drop what this run made of an aggregate that cannot be filled, and of those after it, which may query it."""
+        names = list(self.ground.config.aggregates)
+        empty = names[names.index(aggregate) :]
+        made = [step for step in self.done if step.kind is Kind.AGGREGATE and step.relation in empty]
+        for step in reversed(made):
+            with guard(self.ground.connection), translated(step.relation):
+                dropped = statements.drop_aggregate(self.ground.schema, step.relation)
+                self.ground.connection.execute(dropped.encode())
+            self.done.remove(step)
+
     def _steps(self, kind: Kind) -> tuple[Step, ...]:
-        """The steps of a kind; a relation whose settings cannot be had gets none, of this kind or a later one."""
+        """The steps of a kind; a section whose settings cannot be had gets none, of this kind or a later one."""
         found: list[Step] = []
-        broken = {error.where for error in self.refused}
-        for table in self.ground.wanted:
-            if kind not in (Kind.AGGREGATE, Kind.REFRESH) and table not in broken:
-                found += self._tried(partial(planning.steps, self.ground, table, kind))
-        for name in self._relations(kind):
-            if name not in broken:
-                found += self._tried(partial(self._of_relation, kind, name))
+        for section, planned in self._planned(kind):
+            if not self._is_refused(section):
+                found += self._tried(section, planned)
         return tuple(found)
 
-    def _tried(self, planned: Callable[[], Iterable[Step]]) -> tuple[Step, ...]:
+    def _planned(self, kind: Kind) -> Iterator[tuple[str, Callable[[], Iterable[Step]]]]:
+        """Each section that may want a kind of step, and what plans its steps."""
+        ground = self.ground
+        if kind not in (Kind.AGGREGATE, Kind.REFRESH):
+            for table in ground.wanted:
+                yield f"hypertable:{table}", partial(planning.steps, ground, table, kind)
+        if kind is Kind.INDEX:
+            for name in ground.config.indexes:
+                yield f"index:{name}", partial(self._of_index, name)
+        if of_aggregate := _OF_AGGREGATE.get(kind):
+            for name in ground.config.aggregates:
+                yield f"aggregate:{name}", partial(of_aggregate, ground, name)
+
+    def _tried(self, section: str, planned: Callable[[], Iterable[Step]]) -> tuple[Step, ...]:
         try:
-            return tuple(planned())
+            with _refusing(self.ground, section):
+                return tuple(replace(step, section=section) for step in planned())
         except SchemaError as error:
             self.refused.append(error)
             return ()
 
-    def _relations(self, kind: Kind) -> Iterable[str]:
-        if kind is Kind.INDEX:
-            return self.ground.config.indexes
-        if kind in (Kind.AGGREGATE, Kind.REFRESH, Kind.POLICY):
-            wrong = any(error.where.startswith("aggregate:") for error in self.refused)
-            return () if wrong else self.ground.config.aggregates
-        return ()
+    def _is_refused(self, section: str) -> bool:
+        """Whether a section cannot be had: it, the table that it indexes, or of the aggregates any one."""
+        broken = {error.where for error in self.refused}
+        kind, _, name = section.partition(":")
+        if kind == "aggregate":
+            return any(where.startswith("aggregate:") for where in broken)
+        return _where(section) in broken or (kind == "index" and self.ground.config.indexes[name].table in broken)
 
-    def _of_relation(self, kind: Kind, name: str) -> Iterable[Step]:
-        ground = self.ground
-        match kind:
-            case Kind.INDEX:
-                there = catalog.read(ground.connection, ground.schema)
-                columns = {table: frozenset(c.name for c in t.columns) for table, t in there.items()}
-                return relations.index_steps(ground, name, columns)
-            case Kind.AGGREGATE:
-                return relations.aggregate_steps(ground, name)
-            case Kind.REFRESH:
-                return relations.refresh_steps(ground, name)
-            case _:
-                return relations.refresh_policy_steps(ground, name)
+    def _of_index(self, name: str) -> Iterable[Step]:
+        there = catalog.read(self.ground.connection, self.ground.schema)
+        columns = {table: frozenset(c.name for c in t.columns) for table, t in there.items()}
+        return relations.index_steps(self.ground, name, columns)
+
+
+_OF_AGGREGATE: Mapping[Kind, Callable[[Ground, str], Iterable[Step]]] = {
+    Kind.AGGREGATE: relations.aggregate_steps,
+    Kind.REFRESH: relations.refresh_steps,
+    Kind.POLICY: relations.refresh_policy_steps,
+}

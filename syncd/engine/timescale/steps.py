@@ -22,6 +22,7 @@ class Step:
     """One thing to do to one relation: statements that are run one after the other, each safe to be interrupted.
 
     `seconds` is an estimate of how long they take. A step that `waits` is shown and not carried out before promotion.
+    `section` of the configuration wants it.
     """
 
     kind: Kind
@@ -30,3 +31,4 @@ class Step:
     why: str
     seconds: float = 0.0
     waits: bool = False
+    section: str = ""

@@ -39,7 +39,7 @@ def aggregates(connection: Connection, schema: str, queries: Mapping[str, str]) 
                 if tables.aggregates(connection, schema)[_PROBE] != there[name]:
                     what = "an aggregate of this name is there, with another query"
                     return Wrong(name, what, f"DROP MATERIALIZED VIEW {name}, and run it again")
-                connection.execute(f'DROP MATERIALIZED VIEW "{schema}"."{_PROBE}"'.encode())
+                connection.execute(statements.drop_aggregate(schema, _PROBE).encode())
     finally:
         if not connection.closed:
             connection.execute("ROLLBACK")

@@ -167,6 +167,10 @@ def create_aggregate(schema: str, name: str, query: str) -> str:
     return f"{head.as_string()}{query.rstrip().rstrip(';')}\nWITH NO DATA"
 
 
+def drop_aggregate(schema: str, name: str) -> str:
+    return sql.SQL("DROP MATERIALIZED VIEW {}").format(sql.Identifier(schema, name)).as_string()
+
+
 def refresh(ts: Timescale, schema: str, name: str, begin: str | None, end: str | None) -> str:
     """Refresh an aggregate from a moment to another; None is the beginning, or the end, of all rows."""
     query = sql.SQL("CALL {}({}, {}, {})").format(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from syncd.errors import ConfigError, NotReadyError
+from syncd.engine.timescale import refresh
+from syncd.errors import ConfigError, NotReadyError, SchemaError
 from tests.plugins.moving import MakeMove, Move
 from tests.plugins.shaping import BARS, kinds, shaped, told
 
@@ -194,3 +195,61 @@ def test_foreign_keys_between_hypertables_are_left_out(make_move: MakeMove) -> N
     assert "no foreign keys between hypertables" in reasons["mark"][0]
     assert "this key of it lacks the time column" in reasons["plain"][0]
     assert sorted(hypertables(move)) == [("mark",), ("note",)]
+
+
+def test_a_table_that_cannot_be_a_hypertable_gets_no_index_either(make_move: MakeMove) -> None:
+    move = make_move(NOTE, "CREATE TABLE note (id bigint PRIMARY KEY, at date NOT NULL, text text)")
+    move.load()
+    aggregate = "[aggregate:monthly]\nquery = SELECT time_bucket('1 month', at) AS month FROM note GROUP BY 1\n"
+    move.configure(TIME + "[index:note_text]\ntable = note\ncolumns = text\n" + aggregate)
+
+    report = shaped(move)
+
+    assert kinds(report) == []
+    assert told(report).startswith("note: unique keys of a hypertable hold its time column, at")
+
+
+MONTHLY = "[aggregate:{0}]\nquery = SELECT time_bucket('1 month', date) AS month, {1} FROM bar GROUP BY 1\n"
+
+
+def test_an_aggregate_whose_query_fails_on_the_rows_leaves_nothing_behind(bars: Move) -> None:
+    bars.configure(
+        MONTHLY.format("good", "count(*)")
+        + MONTHLY.format("inverse", "sum(1 / (volume - 50)) AS inverse")
+        + "[aggregate:yearly]\nquery = SELECT time_bucket('1 year', month) AS year, count(*) FROM inverse GROUP BY 1"
+    )
+
+    report = shaped(bars)
+
+    (refused,) = report.refused
+    assert (refused.where, refused.what) == ("aggregate:inverse", "division by zero")
+    assert refused.advice.startswith("Correct [aggregate:inverse] query, ")
+    assert "syncd.ini:4" in refused.advice
+    assert bars.query("SELECT view_name::text FROM timescaledb_information.continuous_aggregates") == [("good",)]
+
+    bars.configure(MONTHLY.format("good", "count(*)") + MONTHLY.format("inverse", "sum(1 / (volume + 50))"))
+    assert shaped(bars).refused == ()
+
+
+def test_an_aggregate_that_fails_on_a_later_row_is_named_at_the_cutover(bars: Move) -> None:
+    bars.configure(MONTHLY.format("inverse", "sum(1 / (volume - 55))"))
+    assert shaped(bars).refused == ()
+    bars.write("UPDATE bar SET volume = 55 WHERE date = '2023-05-05'")
+    bars.sweep()
+
+    with bars.opened() as sides, pytest.raises(SchemaError, match="division by zero") as raised:
+        refresh(sides)
+
+    assert raised.value.where == "aggregate:inverse"
+
+
+def test_an_interval_that_no_table_can_have(make_move: MakeMove) -> None:
+    move = make_move(NOTE)
+    move.configure(TIME + "chunk_interval = 999999999999 years\ncompress_after = 999999999999 years\n")
+
+    assert move.load().stopped == ()
+    said = told(shaped(move))
+
+    assert hypertables(move) == []
+    assert said.startswith("note: ")
+    assert "Correct [hypertable:note]" in said
