@@ -67,6 +67,21 @@ def test_the_aggregates_hold_the_last_row_and_retention_begins(
     assert paused == [(0,)]
 
 
+def test_the_rehearsal_shapes_its_copy_and_leaves_no_trace_of_it(
+    both: list[str], database: str, run_syncd: RunSyncd
+) -> None:
+    assert run_syncd("load", *both).returncode == 0
+    assert run_syncd("timescale", *both).returncode == 0
+
+    done = run_syncd("cutover", "--rehearse", *both)
+
+    assert done.returncode == 0, done.stderr
+    assert policies(run_syncd, both) == ["compression", "refresh", "refresh"]
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        left = "SELECT count(*) FROM timescaledb_information.hypertables WHERE hypertable_schema LIKE 'syncd%'"
+        assert connection.execute(left).fetchall() == [(0,)]
+
+
 def test_an_abort_leaves_retention_waiting(both: list[str], database: str, run_syncd: RunSyncd) -> None:
     assert run_syncd("load", *both).returncode == 0
     assert run_syncd("timescale", *both).returncode == 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from syncd.config import Config, CutoverConfig, HooksConfig
+from syncd.engine import timescale
 from syncd.engine.catchup import Catchup
 from syncd.engine.cutover.asked import Asked
 from syncd.engine.cutover.prediction import REHEARSED, Prediction, predict
@@ -102,7 +103,9 @@ def _settings(config: Config, source: Path) -> Config:
 
 
 def _prepare(sides: Sides, asked: Asked) -> None:
-    """What a daemon and its people have done by the night of the cutover: sweeps, and where asked for a full verify."""
+    """What a daemon and its people have done by the night of the cutover: the shape, sweeps, where asked for a verify."""
+    if timescale.is_configured(sides):
+        timescale.shape(sides, Silent())
     catchup = Catchup(sides)
     try:
         sweep(sides, catchup)
