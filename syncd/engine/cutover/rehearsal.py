@@ -103,7 +103,7 @@ def _settings(config: Config, source: Path) -> Config:
 
 
 def _prepare(sides: Sides, asked: Asked) -> None:
-    """What a daemon and its people have done by the night of the cutover: the shape, sweeps, where asked for a verify."""
+    """What a daemon and its people have done by the night of the cutover: the shape, sweeps, perhaps a full verify."""
     if timescale.is_configured(sides):
         timescale.shape(sides, Silent())
     catchup = Catchup(sides)

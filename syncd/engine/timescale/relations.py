@@ -1,7 +1,6 @@
 """What is left to do for the configured indexes and continuous aggregates."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from syncd.engine.timescale.planning import Ground, index_step
 from syncd.engine.timescale.steps import Kind, Step
@@ -66,8 +65,8 @@ def aggregate_steps(ground: Ground, name: str) -> Iterator[Step]:
 def refresh_steps(ground: Ground, name: str) -> Iterator[Step]:
     """Fill an aggregate that has no policy yet: policies come last, so one without was never filled to its end."""
     if _refresh_job(ground, name) is None:
-        span = tables.refreshed_span(ground.connection, ground.schema, name)
-        windows = [*(_years(*span) if span else ()), (None, None)]
+        # Buckets up to a year, weeks apart, end with a calendar year.
+        windows = [*tables.refreshed_years(ground.connection, ground.schema, name), (None, None)]
         told = tuple(statements.refresh(ground.timescale, ground.schema, name, *window) for window in windows)
         yield Step(Kind.REFRESH, name, told, "aggregated once over all rows, a year at a time")
 
@@ -87,9 +86,3 @@ def _refresh_job(ground: Ground, name: str) -> tables.Job | None:
 
 def _same_interval(ground: Ground, one: str, other: str) -> bool:
     return bool(ground.connection.execute("SELECT %s::interval = %s::interval", [one, other]).fetchall()[0][0])
-
-
-def _years(begin: datetime, end: datetime) -> Iterator[tuple[str, str]]:
-    """The calendar years between two moments: buckets up to a year, weeks apart, end with one."""
-    for year in range(begin.year, end.year + 1):
-        yield f"{year:04}-01-01", f"{year + 1:04}-01-01"

@@ -127,14 +127,12 @@ def jobs(connection: Connection, schema: str) -> tuple[Job, ...]:
     return tuple(Job(*row) for row in rows)
 
 
-def refreshed_span(connection: Connection, schema: str, aggregate: str) -> tuple[datetime, datetime] | None:
-    """The times that the chunks below an aggregate span; None where there are none, or where time is a number."""
+def refreshed_years(connection: Connection, schema: str, aggregate: str) -> tuple[tuple[str, str], ...]:
+    """The first days of each year, and of the one after it, that chunks below an aggregate span; none of the years
+    before 1 or after 9999, and none where time is a number.
+    """
+    if not detection.is_installed(connection):
+        return ()
     with translated(aggregate):
-        rows = connection.execute(
-            "SELECT min(c.range_start), max(c.range_end) FROM timescaledb_information.continuous_aggregates a"
-            " JOIN timescaledb_information.chunks c USING (hypertable_schema, hypertable_name)"
-            " WHERE a.view_schema = %s AND a.view_name = %s",
-            [schema, aggregate],
-        ).fetchall()
-    begin, end = rows[0]
-    return (begin, end) if begin and end else None
+        rows = connection.execute(statement("years"), {"schema": schema, "aggregate": aggregate}).fetchall()
+    return tuple(rows)

@@ -45,7 +45,8 @@ def notes(make_move: MakeMove) -> Move:
 
 
 def uncompressed(move: Move) -> int:
-    return int(move.query("SELECT count(*) FROM timescaledb_information.chunks WHERE NOT is_compressed")[0][0])
+    chunks = "timescaledb_information.chunks WHERE hypertable_schema = 'public' AND NOT is_compressed"
+    return int(move.query(f"SELECT count(*) FROM {chunks}")[0][0])
 
 
 def test_changed_and_late_rows_land_in_compressed_chunks(bars: Move) -> None:
@@ -133,12 +134,15 @@ def test_times_may_be_whole_numbers(make_move: MakeMove) -> None:
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)"
         "INSERT INTO note SELECT i, 1672531200000 + i * 86400000 FROM n;"
     )
-    move.configure(NOTES_SHAPED)
+    query = "SELECT time_bucket(2592000000::bigint, at) AS month, count(*) AS notes FROM note GROUP BY 1"
+    move.configure(NOTES_SHAPED + f"[aggregate:monthly]\nquery = {query}\n")
     move.load()
 
     report = shaped(move)
 
     assert ("chunks", "note") in kinds(report)
+    assert [len(step.statements) for step in report.steps if str(step.kind) == "refresh"] == [1]
+    assert move.query("SELECT sum(notes) FROM monthly") == [(400,)]
     assert uncompressed(move) == 0
     late = move.query("SELECT extract(epoch FROM now()) - note_now() / 1000.0")[0][0]
     assert abs(late) < 60

@@ -86,6 +86,7 @@ def test_a_table_that_has_rows_is_made_a_hypertable_by_moving_them(make_move: Ma
     moving = make_move(BARS)
     moving.load()
     moving.configure(SHAPED)
+    assert previewed(moving).refused == ()
 
     report = shaped(moving)
 
@@ -172,3 +173,24 @@ def test_other_intervals_are_taken_up(move: Move) -> None:
     ]
     assert kinds(shaped(move)) == []
     assert sum(n for _, n in move.query("SELECT * FROM bar_weekly")) == 5840
+
+
+def test_rows_at_the_ends_of_time_are_aggregated(make_move: MakeMove) -> None:
+    move = make_move(
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, at DATE NOT NULL);"
+        "INSERT INTO note VALUES (1, '0001-01-01'), (2, '2024-01-05'), (3, '2024-01-06'), (4, '9999-12-31');"
+    )
+    aggregate = "query = SELECT time_bucket('1 month', at) AS month, count(*) FROM note GROUP BY 1"
+    move.configure(f"[hypertable:note]\ntime_column = at\n[aggregate:monthly]\n{aggregate}\n")
+    move.load()
+
+    report = shaped(move)
+
+    assert report.refused == ()
+    (refreshed,) = [step for step in report.steps if str(step.kind) == "refresh"]
+    assert len(refreshed.statements) <= 8
+    assert move.query("SELECT month::text, count FROM monthly ORDER BY month") == [
+        ("0001-01-01", 1),
+        ("2024-01-01", 2),
+        ("9999-12-01", 1),
+    ]
