@@ -23,7 +23,7 @@ BYTES_AT_ONCE = 64 * 2**20
 
 def compare(sides: Sides, image: Database, plan: TablePlan, pending: Pending) -> None:
     """Add to `pending` the keys of all rows that the two sides do not have alike."""
-    with closing(sides.connect()) as connection, frozen(connection):
+    with closing(sides.connect()) as connection, frozen(connection, sides.schema):
         matched = _compare_rows(Comparison(connection, sides.schema, plan), image, pending)
         if plan.deletes and matched != row_count(connection, sides.schema, plan.target):
             keys = duplicates.keys(plan)

@@ -11,6 +11,7 @@ from syncd.target import one_by_one
 from syncd.target.database import Connection, PostgresError, is_row_fault, savepoint, transaction
 from syncd.target.lines import CSV, SOURCE_KEY, TARGET_KEY, copy
 from syncd.target.sql import statement
+from syncd.target.timescale import standstill
 
 LONGEST_SHOWN = 200
 """Characters of a value that is shown as an example."""
@@ -49,13 +50,16 @@ class Filled:
 
 
 @contextmanager
-def frozen(connection: Connection, snapshot: str = "") -> Iterator[str]:
+def frozen(connection: Connection, schema: str, snapshot: str = "") -> Iterator[str]:
     """A transaction that sees one state of the target: its own, or that of another one's `snapshot`, which it yields.
 
+    While the first one lasts, chunks of the schema's hypertables are neither compressed nor decompressed.
     https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION
     """
+    hypertables = () if snapshot else standstill.to_hold(connection, schema)
     with transaction(connection):
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        standstill.hold(connection, hypertables)
         if snapshot:
             connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
         for setting in _SETTINGS:

@@ -97,6 +97,12 @@ class Findings:
             said = f"{counted(self.source_rows, 'row')} in the source, {rejected}, {self.target_rows} in the target"
             self.further.append(Difference(self.plan.name, "count", "", said))
 
+    def check_matched(self) -> None:
+        """Every compared row that the target has is one of those counted there, if it was one state that was read."""
+        if self.matched > self.target_rows:
+            said = f"{self.matched} rows were compared with {self.target_rows}: the target did not stand still"
+            self.further.append(Difference(self.plan.name, "count", "", said))
+
     def replace(self, suspects: Iterable[Unequal], values: Values) -> None:
         """The suspects were looked at again: these are left."""
         self.suspects = {row.source_key: row for row in suspects}

@@ -80,7 +80,7 @@ class _Worker:
         self._stack.callback(self._source.close)
         self._connection = sides.connect()
         self._stack.callback(self._connection.close)
-        self.snapshot = self._stack.enter_context(frozen(self._connection, of))
+        self.snapshot = self._stack.enter_context(frozen(self._connection, sides.schema, of))
 
     def close(self) -> None:
         self._stack.close()
@@ -158,6 +158,7 @@ class _Worker:
         Where deletes are not carried over, rows that the source has no longer are no difference.
         """
         found.target_rows = target_catalog.row_count(self._connection, self._sides.schema, found.plan.target)
+        found.check_matched()
         if found.plan.deletes and found.matched != found.target_rows:
             found.add_extra(self.unmatched(found.plan))
         found.older = self._older(found.plan, sorted(found.rejected - found.losers))

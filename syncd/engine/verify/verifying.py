@@ -97,7 +97,7 @@ class _Verify:
         found = self._compare()
         if self.asked.sync:
             settling = Settling(self.sides, self.catchup, self._sweep)
-            settling.settle(found)
+            self._settle(found, settling)
             if self.asked.repair:
                 self._repair(found, settling)
         orphans = _orphans(self.catchup.connection, self.sides.schema)
@@ -109,6 +109,13 @@ class _Verify:
         """Compare every table; after a repair those that had `suspects`, and these again."""
         return self._compare_all(suspects) if self.asked.mode == "full" else self._compare_some(suspects)
 
+    def _settle(self, found: Mapping[str, Findings], settling: Settling) -> None:
+        """Look again at what may be a difference, and count anew where the target was perhaps not as it seemed."""
+        doubtful = [one for one in found.values() if one.is_open]
+        settling.settle(found)
+        for one in doubtful:
+            one.target_rows = target_catalog.row_count(self.catchup.connection, self.sides.schema, one.plan.target)
+
     def _repair(self, found: dict[str, Findings], settling: Settling) -> None:
         """Repair, and compare repaired tables once more: a row that came back may have taken the place of another."""
         suspects = {name: frozenset(one.suspects) for name, one in found.items()}
@@ -117,7 +124,7 @@ class _Verify:
         if not repaired:
             return
         again = self._compare({name: suspects[name] for name in repaired})
-        settling.settle(again)
+        self._settle(again, settling)
         for name, one in again.items():
             one.repaired = repaired[name]
         found |= again

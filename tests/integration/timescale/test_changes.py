@@ -1,8 +1,15 @@
 """Rows that keep coming into compressed chunks: changed, deleted, late, and moved to another time."""
 
+import threading
+from contextlib import closing
+
+import psycopg
 import pytest
 
+from syncd.engine.progress import Silent
+from syncd.engine.verify import Asked, verify
 from tests.plugins.moving import MakeMove, Move
+from tests.plugins.patience import wait_until
 from tests.plugins.shaping import BARS, SHAPED, kinds, shaped
 from tests.plugins.verifying import full
 
@@ -148,3 +155,41 @@ def test_times_may_be_whole_numbers(make_move: MakeMove) -> None:
     assert abs(late) < 60
     assert kinds(shaped(move)) == []
     assert full(move).found == 0
+
+
+WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock'"
+
+
+class Decompressing(Silent):
+    """Another session that decompresses every chunk as soon as the comparison has begun."""
+
+    def __init__(self, move: Move) -> None:
+        self._move = move
+        self._others = threading.Thread(target=self._decompress)
+
+    def table_started(self, table: str, rows: int) -> None:
+        super().table_started(table, rows)
+        self._others.start()
+        wait_until(
+            lambda: not self._others.is_alive() or self._move.query(WAITS) != [(0,)], "it decompresses, or waits"
+        )
+
+    def _decompress(self) -> None:
+        with closing(psycopg.connect(self._move.dsn, autocommit=True)) as connection:
+            connection.execute("SELECT decompress_chunk(chunk) FROM show_chunks('bar') AS chunk")
+
+    def join(self) -> None:
+        self._others.join()
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_chunks_stand_still_while_one_state_of_them_is_compared(bars: Move, *, sync: bool) -> None:
+    progress = Decompressing(bars)
+
+    with bars.opened() as sides:
+        report = verify(sides, Asked("full", sync=sync), progress)
+    progress.join()
+
+    (table,) = report.tables
+    assert (report.found, table.source_rows, table.target_rows, table.compared) == (0, 5840, 5840, 5840)
+    assert uncompressed(bars) >= 4
