@@ -12,9 +12,8 @@ class Environment:
     """The server and the role's rights.
 
     `version_number` is PostgreSQL's server_version_num. `data_directory` is None where the role may not see it;
-    `is_local` where the server runs on this machine. `timescale` is the installed version of the extension,
-    `timescale_available` the one that could be installed; None where there is none. `unwritable` names those of the
-    asked tables that the role may not read and write.
+    `is_local` where the server runs on this machine. `unwritable` names those of the asked tables that the role may not
+    read and write.
     """
 
     version_number: int
@@ -29,8 +28,6 @@ class Environment:
     database: str
     data_directory: str | None
     is_local: bool
-    timescale: str | None
-    timescale_available: str | None
     unwritable: Sequence[str]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from syncd.config import Config, TableConfig
 from syncd.engine import doubles
-from syncd.engine.check import rows, source, standing, target, tried, types
+from syncd.engine.check import rows, shape, source, standing, target, tried, types
 from syncd.engine.check.findings import CheckReport, Finding
 from syncd.engine.check.mapping import settled_plan
 from syncd.engine.check.rows import Looked
@@ -34,6 +34,7 @@ def check(sides: Sides, progress: Progress, *, quick: bool = False) -> CheckRepo
     findings += standing.of_promotions(promoted.tables(sides.control, sides.schema), there.tables, plan)
     findings += standing.of_triggers(plan, asked)
     findings += target.of_target(sides.control, sides.schema, plan, size)
+    findings += shape.of_shape(sides.control, sides.schema, sides.config, plan, there.tables, quick=quick)
     return _report(plan, findings, looked, began, quick=quick)
 
 

@@ -26,7 +26,6 @@ def of_target(connection: Connection, schema: str, plan: Plan, source_bytes: int
     yield from _of_server(there)
     yield from _of_rights(there, schema, creating=any(table.created for table in plan.tables))
     yield from _of_room(there, source_bytes)
-    yield from _of_timescale(there)
 
 
 def _of_server(there: Environment) -> Iterator[Finding]:
@@ -86,20 +85,3 @@ def _of_room(there: Environment, source_bytes: int) -> Iterator[Finding]:
 
 def _megabytes(size: int) -> str:
     return f"{max(1, size // 1_000_000)} MB"
-
-
-def _of_timescale(there: Environment) -> Iterator[Finding]:
-    version = there.timescale
-    if version is None:
-        return
-    if version == "2.17.2":
-        yield Finding(
-            Gravity.WARNING,
-            "TimescaleDB 2.17.2 stops ON CONFLICT DO NOTHING into compressed chunks at the first conflict, silently",
-            advice="Update the extension to 2.18.1 or later",
-        )
-    numbers = tuple(int(part) for part in version.split("-")[0].split(".") if part.isdigit())
-    if numbers < (2, 13):
-        yield Finding(
-            Gravity.WARNING, f"TimescaleDB {version} is older than 2.13", advice="Update the extension to 2.13 or later"
-        )

@@ -89,6 +89,8 @@ def shape_if_possible(sides: Sides, progress: Progress, stopping: Callable[[], b
     except (NotReadyError, TableError, StopError) as error:
         event("WARNING", "timescale_skipped", str(error))
         return
+    if report.warning:
+        event("WARNING", "timescale_release", report.warning)
     for step in report.steps:
         event("INFO", "shaped", f"{step.relation}: {step.kind}: {step.why}", table=step.relation)
     for refused in report.refused:

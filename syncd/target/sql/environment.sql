@@ -10,8 +10,6 @@ SELECT current_setting('server_version_num')::int,
        current_database(),
        CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory') END,
        inet_client_addr() IS NULL OR inet_client_addr() = inet_server_addr(),
-       (SELECT installed_version FROM pg_available_extensions WHERE name = 'timescaledb'),
-       (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'),
        ARRAY(SELECT c.relname::text FROM pg_class c
               WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND c.relname = ANY (%(tables)s)
                 AND c.relkind IN ('r', 'p')

@@ -17,7 +17,8 @@ _SILENT_CONFLICTS = ((2, 17, 0), (2, 18, 2))
 https://github.com/timescale/timescaledb/pull/7673
 """
 _JOBS_MENDED = (2, 28, 4)
-"""Before it, background jobs do not run on the minor releases of PostgreSQL from August 2026 on."""
+_JOBS_BROKEN_SINCE = {15: 19, 16: 15, 17: 11, 18: 5}
+"""Before it, background jobs do not run on the minor releases of PostgreSQL from August 2026 on: these."""
 
 Version = tuple[int, int, int]
 
@@ -45,13 +46,20 @@ class Timescale:
         """The name of one of its functions, qualified."""
         return sql.Identifier(self.schema, name)
 
+    @property
+    def lost_rows(self) -> str:
+        """What this release does to rows of compressed chunks; empty where it is sound."""
+        first, mended = _SILENT_CONFLICTS
+        if not first <= self.version < mended:
+            return ""
+        return f"TimescaleDB {self.shown} loses rows of INSERT ... ON CONFLICT DO NOTHING into compressed chunks"
+
     def check_compression(self, where: str) -> None:
         """Raise NotReadyError where chunks cannot be compressed, or must not be."""
         self.check_community(where)
-        first, mended = _SILENT_CONFLICTS
-        if first <= self.version < mended:
+        if self.lost_rows:
             raise NotReadyError(
-                f"TimescaleDB {self.shown} loses rows of INSERT ... ON CONFLICT DO NOTHING into compressed chunks",
+                self.lost_rows,
                 where=where,
                 advice="Update it to 2.18.2 or later: ALTER EXTENSION timescaledb UPDATE; or leave out compress_after",
             )
@@ -147,9 +155,11 @@ def is_installed(connection: Connection) -> bool:
 
 def warning(timescale: Timescale, connection: Connection) -> str:
     """What is known to be wrong with this release on this server; empty where nothing is."""
+    if timescale.lost_rows:
+        return timescale.lost_rows
     number = connection.info.server_version
-    mended = {15: 19, 16: 15, 17: 11, 18: 5}.get(number // 10000)
-    if timescale.version < _JOBS_MENDED and mended is not None and number % 10000 >= mended:
+    broken = _JOBS_BROKEN_SINCE.get(number // 10000)
+    if timescale.version < _JOBS_MENDED and broken is not None and number % 10000 >= broken:
         return (
             f"TimescaleDB {timescale.shown} before 2.28.4 may not run its background jobs on the newest minor releases"
             " of PostgreSQL: see whether the policies' last runs succeed"
