@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, count
 
 from syncd.config import Config
 from syncd.engine.timescale.steps import Kind, Step
@@ -141,11 +142,20 @@ def check_keys(ground: Ground, shaping: Shaping) -> None:
 
 def _time_index(ground: Ground, table: str) -> Iterator[Step]:
     plan = ground.wanted[table]
-    there = facts.indexes(ground.connection, ground.schema)
-    if any(i.table == table and i.columns[:1] and i.columns[0][0] == plan.time_column and i.valid for i in there):
+    there = [i for i in facts.indexes(ground.connection, ground.schema) if i.table == table]
+    by_time = [i for i in there if i.columns[:1] and i.columns[0][0] == plan.time_column]
+    if any(i.valid for i in by_time):
         return
-    name = f"{table[:40]}_{plan.time_column[:18]}_idx"
-    yield index_step(ground, table, name, ((plan.time_column, True),), "rows of a time are found by it")
+    columns = ((plan.time_column, True),)
+    interrupted = next((i.name for i in by_time if i.columns == columns), None)
+    name = interrupted or _free_name(ground, f"{table[:38]}_{plan.time_column[:17]}_idx")
+    yield index_step(ground, table, name, columns, "rows of a time are found by it")
+
+
+def _free_name(ground: Ground, name: str) -> str:
+    """The name, or where it is taken the name with a number, as PostgreSQL does it."""
+    taken = facts.taken_names(ground.connection, ground.schema)
+    return next(free for free in chain([name], (f"{name}{number}" for number in count(1))) if free not in taken)
 
 
 def index_step(ground: Ground, table: str, name: str, columns: tuple[tuple[str, bool], ...], why: str) -> Step:

@@ -55,6 +55,13 @@ def indexes(connection: Connection, schema: str) -> tuple[TableIndex, ...]:
     )
 
 
+def taken_names(connection: Connection, schema: str) -> frozenset[str]:
+    """The names of all relations of a schema: tables, indexes, sequences, views."""
+    query = "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s))"
+    with translated():
+        return frozenset(name for (name,) in connection.execute(query, [schema]).fetchall())
+
+
 def foreign_links(connection: Connection, schema: str, table: str) -> tuple[ForeignLink, ...]:
     """The foreign keys of a table, and those that refer to it."""
     name = sql.Identifier(schema, table).as_string()

@@ -58,7 +58,9 @@ def _now(epoch: str) -> str:
 
 def create_hypertable(ts: Timescale, shaping: Shaping, interval: str, *, migrate: bool) -> list[str]:
     """Make a table a hypertable; its rows move where it has some. An integer time column gets its clock."""
-    query = sql.SQL("SELECT {}({}, {}({}, {}), create_default_indexes => false{})").format(
+    # A session whose client was killed may still be at it: then it is waited for, and there is nothing left to do.
+    form = "SELECT {}({}, {}({}, {}), create_default_indexes => false, if_not_exists => true{})"
+    query = sql.SQL(form).format(
         ts.function("create_hypertable"),
         shaping.relation,
         ts.function("by_range"),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from syncd.engine.timescale import policies
+from syncd.engine.progress import Silent
+from syncd.engine.timescale import policies, shape
 from syncd.target.state import State
 from tests.plugins.moving import MakeMove, Move
 from tests.plugins.shaping import BARS, SHAPED, kinds, previewed, shaped, shaped_for
@@ -95,6 +96,44 @@ def test_a_table_that_has_rows_is_made_a_hypertable_by_moving_them(make_move: Ma
     assert move_rows(moving) == 5840
     assert kinds(shaped(moving)) == []
     assert full(moving).found == 0
+
+
+class KilledBefore(Silent):
+    """A session of a run that was killed ends its work when the next run has planned already."""
+
+    def __init__(self, move: Move) -> None:
+        self._move = move
+
+    def table_started(self, table: str, rows: int) -> None:
+        super().table_started(table, rows)
+        if table == "bar: hypertable":
+            self._move.execute("SELECT create_hypertable('bar', by_range('date'), migrate_data => true)")
+
+
+def test_a_table_that_a_killed_run_makes_a_hypertable_at_last(make_move: MakeMove) -> None:
+    moving = make_move(BARS)
+    moving.load()
+    moving.configure("[hypertable:bar]\ntime_column = date\n")
+
+    with moving.opened() as sides:
+        report = shape(sides, KilledBefore(moving))
+
+    assert report.refused == ()
+    assert move_rows(moving) == 5840
+
+
+def test_an_index_gets_another_name_where_its_own_is_taken(make_move: MakeMove) -> None:
+    moving = make_move(BARS + "CREATE TABLE other (id INTEGER PRIMARY KEY); CREATE INDEX bar_date_idx ON other (id);")
+    moving.configure("[hypertable:bar]\ntime_column = date\n")
+    moving.load()
+
+    report = shaped(moving)
+
+    assert report.refused == ()
+    assert ("bar_date_idx1",) in moving.query("SELECT indexname::text FROM pg_indexes WHERE tablename = 'bar'")
+    moving.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'bar_date_idx1'::regclass")
+    assert kinds(shaped(moving)) == [("index", "bar")]
+    assert kinds(shaped(moving)) == []
 
 
 def move_rows(move: Move) -> int:
