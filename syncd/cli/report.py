@@ -46,7 +46,9 @@ def report_command(session: Session, *, output: Path | None) -> int:
 def _not_there(status: CutoverStatus | None) -> NotReadyError:
     """Why there is no report: it is kept when an attempt ends, which one that was killed did not."""
     if status is None:
-        return NotReadyError("there was no cutover yet", advice="First: syncd cutover --check")
+        return NotReadyError(
+            "there was no cutover yet", advice="First: syncd cutover --yes. Where everything stands: syncd status"
+        )
     last = status.steps[-1].step if status.steps else Stage.READY.value
     return NotReadyError(
         f"the cutover that {status.who} began at {status.began} has left no report: it is at work, or its process was"

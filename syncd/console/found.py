@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from syncd.console.page import Column, Page, Paragraph, Table
-from syncd.console.shaped import shape_blocks, shape_document
+from syncd.console.shaped import shape_blocks
 from syncd.engine.status import StatusReport
 from syncd.model import LastVerify, Phase, Reject, Stage, TableStatus
 from syncd.target.control import Control
@@ -42,7 +42,7 @@ def status_page(report: StatusReport) -> Page:
         "daemon": asdict(report.beat) if report.beat else None,
         "cutover": asdict(report.cutover) | {"at_work": report.cutting_over} if report.cutover else None,
         "tables": [_status_document(t) for t in report.tables],
-        "timescale": shape_document(report.shape),
+        "timescale": report.shape.as_document,
     }
     if not report.tables:
         return Page(document, head, (Paragraph("nothing is loaded yet: syncd load"),))

@@ -8,6 +8,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from syncd.console.page import Column, Page, Paragraph, Table
+from syncd.console.shaped import shape_blocks
+from syncd.engine.timescale.shaped import Shape
 
 _STOPPED = ("final drain", "sweep", "verify", "sequences", "finish")
 _NOTHING = "-"
@@ -41,7 +43,8 @@ def report_page(document: Document) -> Page:
         Paragraph("attempt  {}, {}, {}", (document["attempt"], document["ended"], document["who"])),
         Paragraph("outcome  {}{}", said, outcome),
     )
-    return Page(document, (*head, Table(columns, steps)), (Paragraph("the whole: syncd report -o cutover.html"),))
+    blocks = (*head, Table(columns, steps), *shape_blocks(Shape.from_document(document["shape"])))
+    return Page(document, blocks, (Paragraph("the whole: syncd report -o cutover.html"),))
 
 
 def _totals(tables: Sequence[Document]) -> Mapping[str, int | None]:

@@ -23,24 +23,12 @@ def shape_page(report: ShapeReport, shape: Shape, timings: Iterable[Timing] = ()
     columns = (Column("step"), Column("of"), Column("why"))
     done = Table(columns, tuple((str(step.kind), step.relation, step.why) for step in report.steps))
     document = _document(report) | {
-        "shape": shape_document(shape),
+        "shape": shape.as_document,
         "benchmark": [asdict(timing) | {"ratio": round(timing.ratio, 2)} for timing in timings],
     }
     notes = () if report.steps or report.refused else (Paragraph("nothing to do: everything has its shape"),)
     blocks = (*((done,) if report.steps else ()), *_rest(report), *shape_blocks(shape), *_timings(timings))
     return Page(document, blocks, notes)
-
-
-def shape_document(shape: Shape) -> dict[str, object]:
-    """The shape with plain values."""
-    return {
-        "version": shape.version,
-        "hypertables": [asdict(table) | {"ratio": table.ratio} for table in shape.tables],
-        "aggregates": list(shape.aggregates),
-        "policies": [
-            asdict(job) | {"last_run": job.last_run.isoformat() if job.last_run else None} for job in shape.policies
-        ],
-    }
 
 
 def shape_blocks(shape: Shape) -> tuple[Table | Paragraph, ...]:

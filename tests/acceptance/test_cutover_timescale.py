@@ -60,6 +60,9 @@ def test_the_aggregates_hold_the_last_row_and_retention_begins(
     assert done.returncode == 0, done.stderr
     assert daemon.wait(20) == 0
     assert policies(run_syncd, both) == ["compression", "refresh", "refresh", "retention"]
+    told = run_syncd("report", *both).stdout
+    assert "hypertable" in told
+    assert "retention" in told
     with closing(psycopg.connect(database, autocommit=True)) as connection:
         aggregated = connection.execute("SELECT * FROM bar_monthly").fetchall()
         assert sorted(aggregated) == sorted(connection.execute(RAW.encode()).fetchall())

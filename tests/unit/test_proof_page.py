@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from syncd.console.page import Table
 from syncd.console.proof import html, report_page
 
 STEP = {"step": "verify", "began": "2026-01-01T00:00:01.000Z", "seconds": 2.0, "outcome": "done", "detail": "all"}
@@ -26,6 +27,13 @@ DOCUMENT: dict[str, Any] = {
                                                "output": "", "failed": True}],
     "warnings": ["something"], "versions": {"syncd": "1"}, "configuration": "c0ffee", "fence": "lock", "seal": "none",
     "source_bytes": 243_000_000, "image_checksum": "def",
+    "shape": {"version": "2.29.2", "aggregates": ["monthly"],
+              "hypertables": [{"table": "bar", "time_column": "date", "interval": "6 mons", "chunks": 14,
+                               "compressed_chunks": 13, "bytes": 900, "bytes_before": 4000, "bytes_after": 800,
+                               "ratio": 5.0}],
+              "policies": [{"id": 1000, "relation": "bar", "kind": "compression", "after": "30 days",
+                            "every": "12:00:00", "scheduled": True, "last_status": "Success",
+                            "last_run": "2026-01-01T00:00:00+00:00", "last_error": ""}]},
 }  # fmt: skip
 
 
@@ -37,7 +45,18 @@ def test_it_needs_no_network() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["PostgreSQL has taken over", "2.50 s", "1,234", "243.0 MB", "99", "c0ffee", "abc", "ended after the timeout"],
+    [
+        "PostgreSQL has taken over",
+        "2.50 s",
+        "1,234",
+        "243.0 MB",
+        "99",
+        "c0ffee",
+        "abc",
+        "ended after the timeout",
+        "6 mons",
+        "12:00:00",
+    ],
 )
 def test_it_tells(said: str) -> None:
     assert said in html(DOCUMENT)
@@ -78,3 +97,11 @@ def test_an_abort_says_why() -> None:
 
 def test_the_document_is_the_whole_on_a_terminal_too() -> None:
     assert report_page(DOCUMENT).document == DOCUMENT
+
+
+def test_a_terminal_lists_the_hypertables_and_the_policies() -> None:
+    tables = [block for block in report_page(DOCUMENT).blocks if isinstance(block, Table)]
+    rows = [row for table in tables for row in table.rows]
+
+    assert ("bar", "6 mons", 14, 13, 900, 4000, 800, "5.0") in rows
+    assert ("compression", "bar", "30 days", "12:00:00") in [row[:4] for row in rows]

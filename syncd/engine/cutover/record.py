@@ -9,6 +9,7 @@ from typing import Any
 from syncd.engine.cutover.hooks import HookResult
 from syncd.engine.cutover.prediction import Prediction
 from syncd.engine.sides import Sides
+from syncd.engine.timescale.shaped import Shape, read_shape
 from syncd.model import CutoverStep, Difference, Stage, VerifyReport, digest
 from syncd.plan import Plan
 from syncd.source.database import LIBRARY_VERSION
@@ -82,6 +83,7 @@ class Record:
     source_bytes: int
     image_checksum: str = ""
     fenced: str = ""
+    shape: Mapping[str, Any] = field(default_factory=lambda: Shape().as_document)
 
     @property
     def as_document(self) -> dict[str, Any]:
@@ -192,6 +194,7 @@ def make(  # noqa: PLR0913 - it brings together what comes from all sides
         seal=str(sides.config.cutover.seal),
         source_bytes=_size(sides),
         fenced=notes.fenced,
+        shape=read_shape(sides.control, sides.schema).as_document,
     )
 
 

@@ -1,6 +1,9 @@
 """What shape the tables have: hypertables with their chunks and sizes, aggregates, policies with their last runs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
 from syncd.target.database import Connection
 from syncd.target.timescale import detection, tables
@@ -34,6 +37,30 @@ class Shape:
     tables: tuple[ShapedTable, ...] = ()
     aggregates: tuple[str, ...] = ()
     policies: tuple[Job, ...] = ()
+
+    @property
+    def as_document(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {
+            "version": self.version,
+            "hypertables": [asdict(table) | {"ratio": table.ratio} for table in self.tables],
+            "aggregates": list(self.aggregates),
+            "policies": [
+                asdict(job) | {"last_run": job.last_run.isoformat() if job.last_run else None} for job in self.policies
+            ],
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Shape":
+        """What `as_document` gave."""
+        tables = ({key: value for key, value in table.items() if key != "ratio"} for table in document["hypertables"])
+        moments = (job["last_run"] and datetime.fromisoformat(job["last_run"]) for job in document["policies"])
+        return cls(
+            document["version"],
+            tuple(ShapedTable(**table) for table in tables),
+            tuple(document["aggregates"]),
+            tuple(Job(**job | {"last_run": at}) for job, at in zip(document["policies"], moments, strict=True)),
+        )
 
 
 def read_shape(connection: Connection, schema: str) -> Shape:
