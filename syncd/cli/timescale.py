@@ -14,6 +14,9 @@ from syncd.engine.timescale.shaping import ShapeReport
 from syncd.errors import UsageError
 
 EXIT_REFUSED = 1
+_NOT_TIMED = (
+    "no query was timed: the usual ones are of hypertables with rows, whose time is no number; [benchmark:NAME]"
+)
 
 
 @click.command("timescale", cls=Command)
@@ -50,6 +53,8 @@ def _shape(session: Session, sides: Sides, *, timing: bool) -> int:
             return shape(sides, progress, stop)
 
     report, timings = benchmark(sides, work) if timing else (work(), ())
+    if timing and not timings:
+        session.console.say(_NOT_TIMED)
     session.console.show(shape_page(report, read_shape(sides.control, sides.schema), timings))
     if not report.finished:
         session.console.say("stopped; the next syncd timescale goes on from here")

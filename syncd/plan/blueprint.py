@@ -185,6 +185,11 @@ class TablePlan:
         return tuple(by_name[name] for name in self.key)
 
     @property
+    def time_column(self) -> str:
+        """The column by which its hypertable is cut; empty where it becomes none."""
+        return self.hypertable.time_column if self.hypertable else ""
+
+    @property
     def is_mapped(self) -> bool:
         """Whether values are computed by expressions, or rows judged by checks, of the configuration."""
         return bool(self.checks) or any(column.expression.startswith("(") for column in self.columns)

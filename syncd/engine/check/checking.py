@@ -67,7 +67,7 @@ def _of_source(
         progress.note(f"{table.name}: looking at its rows")
         looked.append(of_rows := rows.of_table(connection, plan, table, config.table(table.name), quick=quick))
         if table.created and not quick:
-            refusing = frozenset(finding.column for finding in of_rows.findings if finding.count)
+            refusing = frozenset(finding.column for finding in of_rows.findings if finding.count) - {table.time_column}
             found += types.of_columns(connection, config, table, refusing)
         found += source.of_table(connection, config, table)
     return plan, [*found, *source.not_carried(plan, config)], looked

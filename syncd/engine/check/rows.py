@@ -34,6 +34,8 @@ _WIDER = {
 """Types that may hold what a type does not, in the order in which they are proposed."""
 _GIVE_UP = "Mend these rows; or, to let them land as they are, give up that type for the whole column"
 
+_WITHOUT_TIME = "Mend these rows: a hypertable is cut by their time, and those that have none are rejected"
+
 
 @dataclass(frozen=True)
 class Looked:
@@ -125,6 +127,8 @@ def _unfit(
     what = f"values that {type_.name} cannot hold exactly"
     if table.created and type_.name == "text":
         return what, {}, f"Mend them in the source, or write column.{name} = an SQLite expression that does"
+    if name == table.time_column:
+        return what, {}, _WITHOUT_TIME
     if table.created:
         wider = () if type_.origin else _WIDER.get(type_.base, ())
         found = faults.holding(connection, table, name, wider, sample=sample)

@@ -73,6 +73,21 @@ def test_a_table_that_was_loaded_as_a_plain_one(make_move: MakeMove) -> None:
     assert "plain table" not in said(checked(move))
 
 
+@pytest.mark.parametrize("rows", ["(NULL), ('')", "(NULL), ('soon'), ('later'), ('')"])
+def test_times_that_are_none_are_not_to_become_text(make_move: MakeMove, rows: str) -> None:
+    move = make_move(
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, at DATE);"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
+        f"INSERT INTO note SELECT i, date('2024-01-01', i || ' hours') FROM n; INSERT INTO note (at) VALUES {rows};"
+    )
+    move.configure("[sync]\nmax_reject_ratio = 1\n[hypertable:note]\ntime_column = at\n")
+
+    report = checked(move)
+
+    assert "Mend these rows: a hypertable is cut by their time" in said(report)
+    assert [finding.lines for finding in report.findings if finding.lines.get("type.at") == "text"] == []
+
+
 @pytest.mark.usefixtures("timescale")
 def test_a_table_of_somebody_else(
     make_move: MakeMove, database: str, server: Server, monkeypatch: pytest.MonkeyPatch

@@ -74,6 +74,18 @@ def test_queries_are_timed_before_and_after(both: list[str], run_syncd: RunSyncd
         assert name in usual.stdout
 
 
+def test_numbers_that_are_times_are_not_timed_unasked(both: list[str], run_syncd: RunSyncd, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(both[3])) as application, application:
+        application.execute("CREATE TABLE tick (id INTEGER PRIMARY KEY, at INTEGER NOT NULL)")
+        application.execute("INSERT INTO tick VALUES (1, 1672531200000)")
+    (tmp_path / "shape.ini").write_text("[hypertable:tick]\ntime_column = at\n")
+    run_syncd("load", *both)
+
+    done = run_syncd("timescale", "--benchmark", *both)
+
+    assert (done.returncode, "no query was timed" in done.stderr) == (0, True)
+
+
 def test_a_setting_that_cannot_be_had_exits_1(both: list[str], run_syncd: RunSyncd, tmp_path: Path) -> None:
     run_syncd("load", *both)
     (tmp_path / "shape.ini").write_text(SHAPED.replace("max(close)", "max(closing)", 1))
@@ -82,6 +94,21 @@ def test_a_setting_that_cannot_be_had_exits_1(both: list[str], run_syncd: RunSyn
 
     assert done.returncode == 1
     assert "Correct [aggregate:bar_monthly] query" in done.stdout
+
+
+def test_the_daemon_goes_on_without_an_aggregate_that_cannot_be_had(
+    both: list[str], start_syncd: StartSyncd, run_syncd: RunSyncd, tmp_path: Path
+) -> None:
+    query = "SELECT time_bucket('1 month', date) AS month, sum(1 / (volume - 50)) FROM bar GROUP BY 1"
+    settings = SHAPED.partition("[aggregate")[0]
+    (tmp_path / "shape.ini").write_text(f"{settings}[aggregate:inverse]\nquery = {query}\n")
+    daemon = start_syncd("run", *both)
+    daemon.wait_for("aggregate:inverse: division by zero", 60)
+    with closing(sqlite3.connect(both[3], timeout=30)) as application, application:
+        application.execute("UPDATE bar SET volume = volume + 1")
+
+    assert run_syncd("verify", "--mode", "full", *both).returncode == 0
+    assert daemon.terminate() == 0
 
 
 def test_the_daemon_shapes_by_itself_lends_its_lock_and_keeps_compressed_chunks_current(
