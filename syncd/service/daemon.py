@@ -126,6 +126,9 @@ class _Daemon:
             with self._woken():
                 while not (self.wake.stopped or self._reloaded()):
                     catchup = self._lend(sides, catchup)
+                    if self.wake.is_stopping():
+                        # The command may still have the lock.
+                        break
                     self._pass(sides, catchup)
                     catchup = self._load_new(sides, catchup)
                     if self.sampler.pace.is_free:

@@ -90,6 +90,16 @@ def test_a_loan_ends_with_the_death_of_the_borrower(scene: Scene, daemon: Syncd,
     assert daemon.terminate() == 0
 
 
+def test_a_daemon_that_is_stopped_while_it_lends_just_stops(scene: Scene, daemon: Syncd) -> None:
+    with opened(configuration.load(scene.config), Target(scene.dsn), Ownership.BORROW):
+        wait_for_loan(daemon, 1)
+        scene.trade("--seconds", "0.5").wait()
+
+        assert daemon.terminate() == 0
+
+    assert "took over" not in daemon.stderr
+
+
 def test_a_load_and_a_daemon_started_together_do_the_work_once(scene: Scene, start_syncd: StartSyncd) -> None:
     load = start_syncd("load", "-c", scene.config)
     daemon = start_syncd("run", "-c", scene.config)
