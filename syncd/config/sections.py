@@ -115,7 +115,7 @@ class SyncConfig(Section):
     cron: Annotated[str, AfterValidator(crontab)] | None = None
     watch: bool = True
     sweep: Sweep = "auto"
-    batch_rows: BatchRows = 5000
+    batch_rows: BatchRows = 20_000
     workers: int = Field(default_factory=one_for_each_processor, ge=1, le=32)
     max_reject_ratio: Ratio = 0.01
     state_dir: Path | None = None

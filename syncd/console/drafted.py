@@ -26,7 +26,7 @@ _DEFAULTS = """\
 [sync]
 #interval = 5s
 #watch = yes
-#batch_rows = 5000
+#batch_rows = 20000
 #max_reject_ratio = 0.01
 #state_dir = /var/lib/syncd
 #tables =

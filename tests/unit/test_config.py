@@ -85,7 +85,7 @@ class TestDefaults:
             interval=timedelta(seconds=5),
             cron=None,
             watch=True,
-            batch_rows=5000,
+            batch_rows=20_000,
             workers=max(2, min(8, os.cpu_count() or 2)),
             max_reject_ratio=0.01,
             state_dir=None,
