@@ -69,3 +69,13 @@ def layout(key: Sequence[str], time: str, rows: int, distinct: Sequence[int]) ->
     order = (*((name, False) for name in repeated), (time, True), *((name, False) for name in unique))
     groups = distinct[len(segments) - 1] if segments else 1
     return Layout(tuple(segments), order, f"{rows:,} rows of a chunk in {groups:,} segments")
+
+
+def why_configured(rows: int, groups: int) -> str:
+    """What to tell of configured segments that divide `rows` of a chunk into so many groups."""
+    if rows >= ROWS_A_SEGMENT * groups:
+        return "as configured"
+    return (
+        f"as configured, but {rows:,} rows of a chunk in {groups:,} segments compress badly, and may take more room than"
+        f" before: a longer chunk_interval, or no segment_by, so that a segment has {ROWS_A_SEGMENT} rows"
+    )

@@ -3,7 +3,7 @@
 import pytest
 
 from syncd.plan import HypertablePlan
-from syncd.plan.shape import chunk_interval, epoch_unit, layout
+from syncd.plan.shape import chunk_interval, epoch_unit, layout, why_configured
 from syncd.target.timescale import statements
 from syncd.target.timescale.detection import Timescale
 from syncd.target.timescale.statements import Shaping, epoch_length
@@ -101,3 +101,8 @@ def test_names_are_quoted() -> None:
     (made,) = statements.create_hypertable(NEW, odd, "1 day", migrate=False)
 
     assert '\'"s""x"."t\'\'y"\'' in made
+
+
+def test_configured_segments_of_few_rows_are_told() -> None:
+    assert why_configured(1_000, 10) == "as configured"
+    assert "84,000 rows of a chunk in 18,000 segments compress badly" in why_configured(84_000, 18_000)

@@ -8,7 +8,7 @@ from syncd.config import Config
 from syncd.engine.timescale.steps import Kind, Step
 from syncd.errors import SchemaError
 from syncd.plan import HypertablePlan
-from syncd.plan.shape import Layout, Proposal, chunk_interval, epoch_unit, layout
+from syncd.plan.shape import Layout, Proposal, chunk_interval, epoch_unit, layout, why_configured
 from syncd.target.database import Connection
 from syncd.target.timescale import facts, statements, tables
 from syncd.target.timescale.detection import Timescale
@@ -214,7 +214,14 @@ def proposed_layout(ground: Ground, table: str) -> Layout:
     order = plan.order_by or tuple((n, down) for n, down in found.order_by if n not in segments)
     if plan.segment_by and not plan.order_by:
         order = ((plan.time_column, True),)
-    return replace(found, segment_by=segments, order_by=order, why="as configured")
+    relation = statements.relation(*_largest(ground, table))
+    rows, *groups = facts.distinct(ground.connection, relation, segments)
+    return replace(found, segment_by=segments, order_by=order, why=why_configured(rows, groups[-1] if groups else 1))
+
+
+def _largest(ground: Ground, table: str) -> tuple[str, str]:
+    """Schema and name of the table's largest chunk, its own where it has none."""
+    return facts.largest_chunk(ground.connection, ground.schema, table) or (ground.schema, table)
 
 
 def _layout_by_rows(ground: Ground, table: str) -> Layout:
@@ -225,8 +232,7 @@ def _layout_by_rows(ground: Ground, table: str) -> Layout:
     key = [name for name in (keys[0] if keys else []) if name != plan.time_column]
     if not key:
         return Layout((), ((plan.time_column, True),), "it has no key beside its time")
-    chunk = facts.largest_chunk(ground.connection, ground.schema, table)
-    relation = statements.relation(*(chunk or (ground.schema, table)))
+    relation = statements.relation(*_largest(ground, table))
     alone = {name: facts.distinct(ground.connection, relation, [name])[1] for name in key}
     # A column with one value divides nothing: it is neither segment nor order.
     ordered = sorted((name for name in key if alone[name] > 1), key=lambda name: alone[name])
