@@ -39,17 +39,20 @@ NO_BASE = NextBase()
 class TableReading:
     """What a pass read of one table: the batches, the mark that they reach, and the keys that were read again.
 
-    `gone` are those of the keys whose rows the source has no longer, with the target keys known for them. `unsettled`
-    are those whose rows are not as the base of the sweep at work will have them, if one is (`swept`). `vanished` are
-    target keys that no source row has any longer, unless one of `kept` is the same key to PostgreSQL. `duplicates`
-    gave way to rows that were read, or were read and gave way: they are refused. Where PostgreSQL must tell which rows
-    these are (`is_doubtful`), `keys` are those of all rows, and `losers` the rows that gave way, once it has told.
-    `error` says why nothing was read.
+    `beyond` of the batches lie beyond the mark, the others are of the keys `again`; `content` is a digest of the former
+    where those at the mark's date were read too, None where they were not. `gone` are those of the keys whose rows the
+    source has no longer, with the target keys known for them. `unsettled` are those whose rows are not as the base of
+    the sweep at work will have them, if one is (`swept`). `vanished` are target keys that no source row has any longer,
+    unless one of `kept` is the same key to PostgreSQL. `duplicates` gave way to rows that were read, or were read and
+    gave way: they are refused. Where PostgreSQL must tell which rows these are (`is_doubtful`), `keys` are those of all
+    rows, and `losers` the rows that gave way, once it has told. `error` says why nothing was read.
     """
 
     plan: TablePlan
     reaches: Mark
     batches: tuple[Held, ...] = ()
+    beyond: int = 0
+    content: bytes | None = None
     again: frozenset[str] = frozenset()
     gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unsettled: frozenset[str] = frozenset()
@@ -62,23 +65,26 @@ class TableReading:
     losers: frozenset[str] = frozenset()
     error: TableError | None = None
 
-    @property
-    def content(self) -> bytes:
-        """A digest of the rendered rows: rows at a date mark come again in every pass, mostly unchanged."""
-        return hashlib.sha256(b"".join(held.digest for held in self.batches)).digest()
+    def without(self, applied: bytes | None) -> "TableReading":
+        """The reading without the rows beyond the mark where they are those that were applied last.
 
-    def brings_news(self, known: Checkpoint, applied: bytes | None) -> bool:
-        """Whether it holds more than what was applied last, the table standing at `known`."""
-        if (
-            self.again
+        Rows at a date mark come again in every pass, mostly unchanged.
+        """
+        if self.content is None or self.content != applied:
+            return self
+        return replace(self, batches=self.batches[self.beyond :], beyond=0)
+
+    def brings_news(self, known: Checkpoint) -> bool:
+        """Whether there is anything to apply, the table standing at `known`."""
+        return bool(
+            self.batches
+            or self.again
             or self.vanished
             or self.duplicates
             or self.error
             or self.reaches != known.mark
             or known.phase is Phase.STOPPED
-        ):
-            return True
-        return bool(self.batches) and self.content != applied
+        )
 
 
 def read_table(
@@ -112,6 +118,7 @@ def read_table(
     asked = (*beyond, *whole) if may_double and is_told else ()
     losers = dict(pair for rows in asked for pair in duplicates.among(connection, plan, rows))
     batches = [spool.add(b) for rows in beyond for b in _rendered(renderer, rows, losers)]
+    new, content = len(batches), hashlib.sha256(b"".join(held.digest for held in batches)).digest() if ties else None
     unsettled: set[str] = set()
     for part, rows in chunks:
         held = [spool.add(batch) for batch in _rendered(renderer, rows, losers)]
@@ -123,6 +130,8 @@ def read_table(
         plan,
         _reached(known.mark, until),
         tuple(batches),
+        new,
+        content,
         found.keys,
         found.gone,
         frozenset(unsettled),
@@ -245,7 +254,7 @@ class Readers:
         self.plan = plan
         self._connection = connection
         self._renderers: dict[str, Renderer] = {}
-        self._applied: dict[str, bytes] = {}
+        self._applied: dict[str, bytes | None] = {}
         self._many_ties: set[str] = set()
 
     def of(self, table: TablePlan) -> Renderer:
@@ -287,7 +296,8 @@ class Readers:
                 found.append(reading)
                 if ties:
                     self._count_ties(reading)
-        news = [r for r in found if r.brings_news(known[r.plan.name], self._applied.get(r.plan.name))]
+        unknown = (reading.without(self._applied.get(reading.plan.name)) for reading in found)
+        news = [reading for reading in unknown if reading.brings_news(known[reading.plan.name])]
         return tuple(self._with_keys(r, spool) if r.is_doubtful else r for r in news)
 
     def _with_keys(self, reading: TableReading, spool: Spool) -> TableReading:

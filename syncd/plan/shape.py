@@ -76,6 +76,6 @@ def why_configured(rows: int, groups: int) -> str:
     if rows >= ROWS_A_SEGMENT * groups:
         return "as configured"
     return (
-        f"as configured, but {rows:,} rows of a chunk in {groups:,} segments compress badly, and may take more room than"
-        f" before: a longer chunk_interval, or no segment_by, so that a segment has {ROWS_A_SEGMENT} rows"
+        f"as configured, but {rows:,} rows of a chunk in {groups:,} segments compress badly, and may take more room"
+        f" than before: a longer chunk_interval, or no segment_by, so that a segment has {ROWS_A_SEGMENT} rows"
     )

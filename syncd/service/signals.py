@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNAL_SECONDS = 0.2
+SIGNAL_SECONDS = 0.5
 
 
 class Wake:
@@ -24,7 +24,7 @@ class Wake:
         self.scheduled = True
 
     def sleep(self, seconds: float) -> bool:
-        """Sleep until something happens, at most so long; returns whether it did. Signals are seen within 0.2 s."""
+        """Sleep until something happens, at most so long; returns whether it did. Signals are seen within 0.5 s."""
         deadline = time.monotonic() + seconds
         while not (self.stopped or self.reload) and (left := deadline - time.monotonic()) > 0:
             if self._event.wait(min(left, SIGNAL_SECONDS)):

@@ -13,6 +13,7 @@ SECOND_DAEMON_SECONDS = 5.0
 BORROW_SECONDS = 60.0
 _STEP = 0.05
 _ASK_AGAIN_SECONDS = 1.0
+_PROOF_SECONDS = 5.0
 
 
 class Lock:
@@ -22,6 +23,7 @@ class Lock:
         self.connection = connection
         self.source_name = source_name
         self._key = int.from_bytes(hashlib.sha256(source_name.encode()).digest()[:8], "big", signed=True)
+        self._proven = 0.0
 
     def take(self, *, patience: float = SECOND_DAEMON_SECONDS) -> None:
         """Take the lock, waiting `patience` seconds for its owner's session to end. Raises LockHeldError."""
@@ -80,9 +82,15 @@ class Lock:
             self.connection.execute(f"LISTEN {CHANNEL}")
 
     def asked_for(self) -> bool:
-        """Whether a command asked for this source's lock since the last call; also proof that the session lives."""
+        """Whether a command asked for this source's lock since the last call.
+
+        Every five seconds it is also proof that the session lives: a question in each call is most of what an idle
+        daemon costs.
+        """
         with translated(), guard(self.connection):
-            self.connection.execute("SELECT 1")
+            if time.monotonic() - self._proven > _PROOF_SECONDS:
+                self.connection.execute("SELECT 1")
+                self._proven = time.monotonic()
             return any(note.payload == self.source_name for note in self.connection.notifies(timeout=0))
 
     def lend(self, stopping: Callable[[], bool]) -> None:
