@@ -35,6 +35,7 @@ from syncd.wording import counted
 DRAINED_SECONDS = 0.5
 """A pass that takes no longer leaves little for the final one."""
 DRAINS_AT_MOST = 10
+MANY_KEYS = 1000
 _OWED = "; on_abort failed: syncd cutover --abort runs it again"
 
 
@@ -142,9 +143,9 @@ class _Cutover:
         """Bring the target so near that little is left to do behind the fence; writers go on."""
         with self._step(Stage.DRAIN) as done:
             catchup.run(stopping=self._warden.should_stop)
-            report = sweep(self._sides, catchup, stopping=self._warden.should_stop)
-            if report.refused:
-                raise AbortedError(report.refused[0].error, where=report.refused[0].table)
+            read_again = self._drain_by_sweep(catchup)
+            if read_again > MANY_KEYS:  # The next sweep reads many of them again: not the one behind the fence.
+                read_again += self._drain_by_sweep(catchup)
             # What is aggregated now need not be aggregated behind the fence.
             timescale.refresh(self._sides)
             tables = [table.target for table in plan.tables]
@@ -156,9 +157,15 @@ class _Cutover:
             self._notes.prediction = predict(self._sides, plan, self._asked, last.seconds)
             seconds = self._notes.prediction.seconds
             done(
-                f"{counted(report.read_again, 'row')} read again, {counted(passes, 'pass')};"
+                f"{counted(read_again, 'row')} read again, {counted(passes, 'pass')};"
                 f" writes will stop for about {seconds:.1f} s"
             )
+
+    def _drain_by_sweep(self, catchup: Catchup) -> int:
+        report = sweep(self._sides, catchup, stopping=self._warden.should_stop)
+        if report.refused:
+            raise AbortedError(report.refused[0].error, where=report.refused[0].table)
+        return report.read_again
 
     def _raise_fence(self) -> None:
         """Keep writers out. With `command` the hook stops the application first; with `none` the user has."""
@@ -192,14 +199,15 @@ class _Cutover:
         return self._sides.config.cutover.deadline.total_seconds() - (time.monotonic() - since)
 
     def _final_drain(self, catchup: Catchup) -> None:
+        """Bring what is new; a thorough pass is the first that the sweep makes."""
         with self._step(Stage.FINAL_DRAIN) as done:
-            report = self._pass(catchup)
+            report = self._pass(catchup, thorough=False)
             if report.stopped:
                 raise AbortedError(report.stopped[0].error, where=report.stopped[0].table)
             done(f"{counted(report.applied.written, 'row')} written")
 
-    def _pass(self, catchup: Catchup) -> PassReport:
-        report = catchup.run(stopping=self._warden.should_stop)
+    def _pass(self, catchup: Catchup, *, thorough: bool = True) -> PassReport:
+        report = catchup.run(thorough=thorough, stopping=self._warden.should_stop)
         self._warden.confirm()
         return report
 
