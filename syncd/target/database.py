@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -230,10 +231,17 @@ def _explain_connection(error: psycopg.Error, said: str, where: str) -> SyncdErr
 def notices(connection: Connection, seconds: float) -> bool:
     """Wait at most so long for a NOTIFY on a channel that the session listens to; returns whether one came.
 
-    Raises TargetUnavailableError as soon as the session ends.
+    Raises TargetUnavailableError as soon as the session ends. psycopg's own wait looks ten times a second.
     """
     with translated():
-        return any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
+        if _has_notice(connection):
+            return True
+        select.select([connection.fileno()], [], [], seconds)
+        return _has_notice(connection)
+
+
+def _has_notice(connection: Connection) -> bool:
+    return any(True for _ in connection.notifies(timeout=0, stop_after=1))
 
 
 def cancel(connection: Connection) -> None:
