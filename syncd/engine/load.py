@@ -296,7 +296,11 @@ def _end(sides: Sides, plan: Plan, progress: Progress) -> None:
     for table in plan.tables:
         if table.created and phases.get(table.name) is Phase.CATCHUP:
             reported = sides.state.reported(sides.control, _NO_FOREIGN_KEY, table.name)
-            keys = [key for key in table.foreign_keys if f"{table.name}.{key.name}" not in reported]
+            keys = [
+                key
+                for key in table.foreign_keys
+                if f"{table.name}.{key.name}" not in reported or ddl.is_obeyed(sides.control, sides.schema, table, key)
+            ]
             progress.note(f"{table.name}: foreign keys")
             with progress.measuring(table.name, Step.INDEX):
                 failed = ddl.create_foreign_keys(sides.control, sides.schema, table, keys)

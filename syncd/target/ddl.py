@@ -7,6 +7,7 @@ from types import MappingProxyType
 import psycopg
 from psycopg import sql
 
+from syncd.errors import SyncdError
 from syncd.model import Skipped
 from syncd.plan import ColumnPlan, ForeignKeyPlan, IndexPlan, Plan, TablePlan
 from syncd.target.catalog import Constraint, orphan_count
@@ -192,11 +193,37 @@ def create_foreign_keys(
                 continue
             skipped = _not_created(plan, key.name, error, query)
             if isinstance(error, psycopg.errors.ForeignKeyViolation):
-                constraint = Constraint(key.name, plan.target, key.columns, schema, key.parent, key.parent_columns)
-                orphans = orphan_count(connection, schema, constraint)
+                orphans = orphan_count(connection, schema, _constraint(schema, plan, key))
                 skipped = replace(skipped, reason=f"{counted(orphans, 'row')} without a parent; {skipped.reason}")
             failed.append(skipped)
     return tuple(failed)
+
+
+def is_obeyed(connection: Connection, schema: str, plan: TablePlan, key: ForeignKeyPlan) -> bool:
+    """Whether every row of the table has its parent by now; no key can be where the parents' table is missing."""
+    try:
+        return not orphan_count(connection, schema, _constraint(schema, plan, key))
+    except SyncdError:
+        return False
+
+
+def lacking(connection: Connection, schema: str, plan: TablePlan) -> tuple[str, ...]:
+    """The names of foreign keys, unique constraints and indexes that the plan has and the table has not."""
+    there = {
+        name
+        for (name,) in connection.execute(
+            "SELECT conname::text FROM pg_constraint WHERE connamespace = to_regnamespace(quote_ident(%s))"
+            " UNION SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s))",
+            [schema, schema],
+        ).fetchall()
+    }
+    uniques = [unique.name for unique in plan.uniques]
+    wanted = (*(key.name for key in plan.foreign_keys), *uniques, *(index.name for index in plan.indexes))
+    return tuple(name for name in wanted if name not in there)
+
+
+def _constraint(schema: str, plan: TablePlan, key: ForeignKeyPlan) -> Constraint:
+    return Constraint(key.name, plan.target, key.columns, schema, key.parent, key.parent_columns)
 
 
 def _foreign_key(schema: str, plan: TablePlan, key: ForeignKeyPlan) -> sql.Composed:

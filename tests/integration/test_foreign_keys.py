@@ -2,6 +2,7 @@
 
 import pytest
 
+from syncd.target import ddl
 from tests.plugins.moving import TOLERANT, MakeMove, Move
 
 ENFORCED = TOLERANT + "[target]\nforeign_keys = enforce\n"
@@ -30,6 +31,27 @@ def test_a_key_that_the_source_violates_is_left_out_with_the_count(make_move: Ma
     ((table, detail),) = move.query(EVENTS)
     assert table == "city"
     assert detail.startswith("city.city_country_fkey: 2 rows without a parent")
+
+
+def test_a_key_that_was_left_out_is_created_by_the_next_load_once_its_rows_obey_it(make_move: MakeMove) -> None:
+    move = make_move(CHAIN + "INSERT INTO city VALUES (1, 7), (2, 8), (3, NULL)")
+    move.load()
+    move.write("INSERT INTO country VALUES (7)")
+    move.catch_up()
+    move.load()
+    assert move.query(KEYS) == [("street_city_fkey",)]
+    with move.opened() as sides:
+        there = sides.look_at_target()
+        with sides.source.transaction() as connection:
+            plan = sides.plan(connection, there)
+        assert [ddl.lacking(sides.control, sides.schema, table) for table in plan.tables] == [
+            (), ("city_country_fkey",), (),
+        ]  # fmt: skip
+    move.write("INSERT INTO country VALUES (8)")
+    move.catch_up()
+    move.load()
+    assert move.query(KEYS) == [("city_country_fkey",), ("street_city_fkey",)]
+    assert len(move.query(EVENTS)) == 1
 
 
 class TestEnforced:

@@ -16,7 +16,7 @@ from syncd.model import PassReport, Phase
 from syncd.plan import ROWID_KEY, Plan
 from syncd.source import seal
 from syncd.source.fence import confirm_writable
-from syncd.target import promotion, proven, sequences
+from syncd.target import ddl, promotion, proven, sequences
 from syncd.target.database import translated
 from syncd.target.state import Checkpoint
 from syncd.wording import counted
@@ -167,6 +167,10 @@ def _final_form(sides: Sides, plan: Plan) -> Iterator[Obstacle]:
     for table, what in promotion.keeping_rowid(sides.control, sides.schema, plan.tables):
         said = f"{what} uses the column {ROWID_KEY}, which the promotion drops: make it anew without, or drop it"
         yield Obstacle(table, said)
+    for one in plan.tables:
+        if one.created and (names := ddl.lacking(sides.control, sides.schema, one)):
+            said = f"not there, as its rows did not permit it: {', '.join(names)}; syncd load creates keys once they do"
+            yield Obstacle(one.name, said, warning=True)
 
 
 def _means(sides: Sides) -> Iterator[Obstacle]:
