@@ -13,7 +13,7 @@ from syncd import log
 from syncd.cli.options import Group, Options
 from syncd.cli.session import early_console
 from syncd.cli.stop import unwinding
-from syncd.errors import RetryError, SyncdError, UsageError
+from syncd.errors import RefusedError, RetryError, SyncdError, UsageError
 from syncd.log import event, redact
 from syncd.target.database import explain
 
@@ -137,6 +137,9 @@ def _known(error: Exception) -> SyncdError:
             return type(error)(error.what, where=error.where, advice="This may pass by itself: run the command again")
         case SyncdError():
             return error
+        case PermissionError():
+            where = str(error.filename or "")
+            return RefusedError(f"this may not be opened: {error.strerror}", where=where, advice="Name another place")
         case apsw.Error():
             return SyncdError(f"SQLite failed: {error}", advice="Where it happened: the same command with -v")
         case _:

@@ -301,6 +301,8 @@ def _end(sides: Sides, plan: Plan, progress: Progress) -> None:
                 for key in table.foreign_keys
                 if f"{table.name}.{key.name}" not in reported or ddl.is_obeyed(sides.control, sides.schema, table, key)
             ]
+            if not keys:
+                continue
             progress.note(f"{table.name}: foreign keys")
             with progress.measuring(table.name, Step.INDEX):
                 failed = ddl.create_foreign_keys(sides.control, sides.schema, table, keys)

@@ -367,3 +367,13 @@ def test_schema_and_time_zone_go_with_the_target() -> None:
     target = choose(Options(), load(Path("app.ini")), {})
     assert target is not None
     assert (target.schema, target.timezone) == ("app", "Europe/Berlin")
+
+
+def test_a_place_that_may_not_be_opened_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def refused() -> None:
+        raise PermissionError(13, "Permission denied", "/nowhere/x.ini")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app.syncd, "main", lambda *_, **__: refused())
+        assert cli.main(["init", "app.db"]) == 77
+    assert "/nowhere/x.ini: this may not be opened: Permission denied" in capsys.readouterr().err
