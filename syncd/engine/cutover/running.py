@@ -36,6 +36,7 @@ DRAINED_SECONDS = 0.5
 """A pass that takes no longer leaves little for the final one."""
 DRAINS_AT_MOST = 10
 MANY_KEYS = 1000
+"""Keys that a sweep read again: the next reads many of them once more, and should not be the one behind the fence."""
 _OWED = "; on_abort failed: syncd cutover --abort runs it again"
 
 
@@ -144,7 +145,7 @@ class _Cutover:
         with self._step(Stage.DRAIN) as done:
             catchup.run(stopping=self._warden.should_stop)
             read_again = self._drain_by_sweep(catchup)
-            if read_again > MANY_KEYS:  # The next sweep reads many of them again: not the one behind the fence.
+            if read_again > MANY_KEYS:
                 read_again += self._drain_by_sweep(catchup)
             # What is aggregated now need not be aggregated behind the fence.
             timescale.refresh(self._sides)
