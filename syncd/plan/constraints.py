@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from syncd.model import Check, ForeignKey, Index, Skipped
 from syncd.plan.blueprint import CheckPlan, ColumnPlan, ForeignKeyPlan, IndexPlan, TablePlan, UniquePlan
 from syncd.plan.names import cut_name
-from syncd.plan.translate import Scope, Untranslatable, check, column_term, default, member
+from syncd.plan.translate import Scope, Untranslatable, check, column_member, column_term, default, member
 from syncd.plan.translate import condition as translated_condition
 from syncd.quoting import identifier
 from syncd.types import MOMENTS
@@ -145,7 +145,7 @@ def _index(drawing: _Drawing, index: Index) -> UniquePlan | IndexPlan | None:
 
 def _members(scope: Scope, index: Index) -> tuple[str, ...]:
     return tuple(
-        member(expression if column is None else identifier(column), scope, collation)
+        member(expression, scope, collation) if column is None else column_member(column, scope, collation)
         for column, expression, collation in zip(index.columns, index.expressions, index.collations, strict=True)
     )
 

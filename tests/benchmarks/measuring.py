@@ -16,10 +16,11 @@ from tests.plugins.postgres import OwnServer, running_server
 
 @dataclass(frozen=True)
 class Run:
-    """A whole command: wall-clock seconds and peak resident memory in bytes."""
+    """A whole command: wall-clock seconds, peak resident memory in bytes, and what it said."""
 
     seconds: float
     peak: int
+    said: str
 
 
 def run(command: Sequence[str], **environment: str) -> Run:
@@ -36,7 +37,7 @@ def run(command: Sequence[str], **environment: str) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, said)
-    return Run(seconds, usage.ru_maxrss * 1024)
+    return Run(seconds, usage.ru_maxrss * 1024, said)
 
 
 def syncd(*arguments: str, source: Path, dsn: str, state_dir: Path, settings: str = "") -> list[str]:

@@ -119,6 +119,22 @@ def column_term(name: str, type_: TargetType, affinity: Affinity, collation: str
     )
 
 
+def column_of(name: str, scope: Scope) -> Term | None:
+    """What a name stands for where it is a column's. Raises Untranslatable where that is not carried unchanged."""
+    if name.lower() not in scope:
+        return None
+    if (term := scope[name.lower()]) is None:
+        raise Untranslatable(f"the column {name}, which is not carried unchanged")
+    return term
+
+
+def column_member(name: str, scope: Scope, collation: str) -> str:
+    """A column as a member of an index."""
+    if (term := column_of(name, scope)) is None:
+        raise Untranslatable(f"the name {name}")
+    return folded(term, collation).sql
+
+
 def text(value: str) -> Term:
     return Term(literal(value), Kind.TEXT, constant=value)
 

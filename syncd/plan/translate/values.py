@@ -19,6 +19,7 @@ from syncd.plan.translate.terms import (
     as_double,
     as_number,
     as_text,
+    column_of,
     number,
     text,
 )
@@ -29,10 +30,7 @@ from syncd.plan.translate.walking import term as value_of
 @translates(exp.Column)
 def _column(node: exp.Expr, scope: Scope) -> Term:
     name = node.name
-    if name.lower() in scope:
-        term = scope[name.lower()]
-        if term is None:
-            raise Untranslatable(f"the column {name}, which is not carried unchanged")
+    if term := column_of(name, scope):
         return term
     if isinstance(node.this, exp.Identifier) and node.this.quoted:
         # https://sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
