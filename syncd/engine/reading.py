@@ -12,7 +12,7 @@ from syncd.errors import MarkError, SchemaError, TableError
 from syncd.model import Batch, Mark, Phase, Range, Refusal
 from syncd.plan import Plan, TablePlan, drift
 from syncd.source import duplicates, ranges
-from syncd.source.holders import TargetKeys, canonical, is_exact, is_own, lines
+from syncd.source.holders import TargetKeys, canonical, is_exact, is_own, is_rowid, lines
 from syncd.source.render import Renderer
 from syncd.target.state import Checkpoint
 from syncd.target.text_stage import duplicate_key
@@ -189,7 +189,7 @@ def _look_up(connection: apsw.Connection, plan: TablePlan, again: ReadAgain) -> 
 
 def _known(plan: TablePlan, source_key: str, target_keys: frozenset[str]) -> frozenset[str]:
     """The target keys of a row that is gone; where the key is the rowid it need not be remembered."""
-    return target_keys or (frozenset({source_key}) if is_own(plan) and plan.by_rowid else target_keys)
+    return target_keys or (frozenset({source_key}) if is_rowid(plan) else target_keys)
 
 
 def _rendered(renderer: Renderer, rows: Range, losers: Mapping[str, str]) -> Iterator[Batch]:

@@ -34,7 +34,6 @@ KEYS_AT_ONCE = 50_000
 """Keys that one pass reads again: one transaction of each side."""
 FEW_DELETES = 1000
 """A sweep may always delete as many rows of a table."""
-_PAGE = 10_000
 _BREATH_SECONDS = 0.5
 
 
@@ -175,16 +174,10 @@ class _Sweep:
 
     def _find_touched(self, pending: Pending) -> None:
         """Add what passes applied before this sweep began."""
-        source, before = self._sides.state.source_name, self._catchup.round - 1
-        after = None
-        while True:
-            with translated():
-                page = touched.before(self._catchup.connection, source, pending.plan.name, before, after, _PAGE)
-            for source_key, target_keys in page:
+        source, before, connection = self._sides.state.source_name, self._catchup.round - 1, self._catchup.connection
+        with translated(), transaction(connection):
+            for source_key, target_keys in touched.before(connection, source, pending.plan.name, before):
                 pending.add(source_key, target_keys)
-            if len(page) < _PAGE:
-                return
-            after = page[-1][0]
 
     def _breathe(self) -> None:
         """Let a pass bring what is new while the sweep still looks."""

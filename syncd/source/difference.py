@@ -19,7 +19,7 @@ import apsw
 from syncd.plan import TablePlan
 from syncd.quoting import identifier
 from syncd.source.database import LONGEST_VALUE, Database, explain, query
-from syncd.source.holders import is_rowid
+from syncd.source.holders import is_every_rowid
 from syncd.source.likeness import Rows, key_of
 from syncd.source.pages import Image, Span, Tree, changed, damaged, windows
 from syncd.source.pairing import Pairs, can_be_paired
@@ -209,7 +209,7 @@ def _in_pairs(
     older: Database, newer: Database, plan: TablePlan, base: Rows, cuts: Iterator[Span]
 ) -> Iterator[ChangedKey]:
     """Let SQLite compare the rows of windows, half of them in a thread of its own."""
-    knows_target = is_rowid(plan)
+    knows_target = is_every_rowid(plan)
     with (
         closing(Pairs(older, newer, plan)) as here,
         closing(Pairs(older, newer, plan)) as there,

@@ -29,8 +29,13 @@ def is_own(plan: TablePlan) -> bool:
 
 
 def is_rowid(plan: TablePlan) -> bool:
-    """Whether the target's key is the source's rowid, in a type that holds every rowid: one tells the other."""
-    return plan.by_rowid and is_own(plan) and all(column.type.base == "bigint" for column in plan.key_columns)
+    """Whether the target's key is the source's rowid: one tells the other."""
+    return plan.by_rowid and is_own(plan)
+
+
+def is_every_rowid(plan: TablePlan) -> bool:
+    """The same, in a type that holds every rowid."""
+    return is_rowid(plan) and all(column.type.base == "bigint" for column in plan.key_columns)
 
 
 def is_exact(plan: TablePlan) -> bool:
@@ -63,7 +68,7 @@ class TargetKeys:
         given = " AND ".join(f"{c.value} IS NOT NULL" for c in members)
         fits = f"{verdict(members, (), utf16=plan.source.utf16)} IS NULL AND {given}"
         self._written = written
-        if is_rowid(plan):
+        if is_every_rowid(plan):
             self._key = f"''''||{self._relation.source_key}||''''"
             return
         self._key = f"iif({fits},{written if plan.source.utf16 else f'CAST({written} AS BLOB)'},NULL)"
@@ -82,7 +87,7 @@ class TargetKeys:
 
         The source has no index on a rendered key, so the whole table is read unless its key is its rowid.
         """
-        if is_own(self._plan) and self._plan.by_rowid:
+        if is_rowid(self._plan):
             numbers = [field for key in target_keys for field in _fields(key) if field.removeprefix("-").isdecimal()]
             return {key: written for key, written in self.of(numbers).items() if written}
         wanted = json.dumps([canonical(key).translate(str.maketrans(_UPPER, _LOWER)) for key in target_keys])

@@ -13,6 +13,7 @@ from syncd.target.timescale import segments
 _WRITTEN = "_syncd_written"
 _REFERENCED = ("23503", "23001")
 """A row that other rows refer to cannot be deleted."""
+_OTHER_JOINS = ("enable_hashjoin", "enable_mergejoin")
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class _Deleting:
     def __init__(self, connection: Connection, schema: str, plan: TablePlan) -> None:
         self._connection = connection
         self._key = plan.key
+        self._is_hypertable = plan.hypertable is not None
         self._target = sql.Identifier(schema, plan.target)
         self._keys = sql.Identifier("pg_temp", "syncd_vanished")
         self._kept = sql.Identifier("pg_temp", "syncd_kept")
@@ -98,6 +100,21 @@ class _Deleting:
             copy.write("".join(lines).encode())
 
     def at_once(self) -> int:
+        """Delete them by one statement, each key looked up in the index of the target's key.
+
+        Left to itself the planner reads the whole target: 0.28 s instead of 0.08 for 50,000 keys of 1,000,000 rows, and
+        more the larger it is. A hypertable has an index for each chunk, so there the choice is the planner's.
+        """
+        if self._is_hypertable:
+            return self._delete()
+        for setting in _OTHER_JOINS:
+            self._connection.execute(f"SET LOCAL {setting} = off".encode())
+        rows = self._delete()
+        for setting in _OTHER_JOINS:
+            self._connection.execute(f"SET LOCAL {setting} = DEFAULT".encode())
+        return rows
+
+    def _delete(self) -> int:
         query = sql.SQL("DELETE FROM {} t USING {} v WHERE {}").format(self._target, self._keys, self._same("t", "v"))
         return self._connection.execute(query).rowcount
 

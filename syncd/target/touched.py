@@ -8,12 +8,14 @@ that is not known, an empty source key for a row of the target of which no sourc
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from syncd.target.database import Connection
+
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,15 @@ def target_keys(
     return {key: frozenset(known or ()) for key, known in rows}
 
 
-def before(
-    connection: Connection, source_name: str, table: str, round_: int, after: str | None, most: int
-) -> list[tuple[str, list[str]]]:
-    """Up to `most` source keys of earlier rounds behind `after`, in their order, each with its target keys."""
-    return connection.execute(
-        "SELECT source_key, coalesce(array_agg(target_key) FILTER (WHERE target_key <> ''), '{}') FROM syncd.written"
-        " WHERE source_name = %s AND table_name = %s AND (%s::text IS NULL OR source_key > %s)"
-        " GROUP BY source_key HAVING min(round) < %s ORDER BY source_key LIMIT %s",
-        [source_name, table, after, after, round_, most],
-    ).fetchall()
+def before(connection: Connection, source_name: str, table: str, round_: int) -> Iterator[tuple[str, list[str]]]:
+    """The source keys of earlier rounds, each with its target keys, fetched as they are asked for.
+
+    One statement for all: page by page each page would sort all the keys behind it. Call it in a transaction.
+    """
+    with connection.cursor(name="syncd_touched") as cursor:
+        cursor.itersize = _AT_ONCE
+        cursor.execute(_BEFORE, [source_name, table, round_])
+        yield from cursor
 
 
 def alone(connection: Connection, source_name: str, table: str) -> frozenset[str]:
@@ -102,6 +103,10 @@ _TARGET_KEYS = (
     "SELECT source_key, array_agg(target_key) FILTER (WHERE target_key <> '') FROM syncd.written"
     " WHERE source_name = %s AND table_name = %s AND source_key <> '' AND source_key = ANY (%s::text[])"
     " GROUP BY source_key"
+)
+_BEFORE = (
+    "SELECT source_key, coalesce(array_agg(target_key) FILTER (WHERE target_key <> ''), '{}') FROM syncd.written"
+    " WHERE source_name = %s AND table_name = %s GROUP BY source_key HAVING min(round) < %s"
 )
 _KEEP = (
     "INSERT INTO syncd.touched (source_name, table_name, source_key, target_key, round)"

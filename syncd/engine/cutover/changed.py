@@ -21,7 +21,7 @@ from syncd.model import Difference, TableVerdict, VerifyReport
 from syncd.plan import Plan, TablePlan
 from syncd.source import catalog as source_catalog
 from syncd.source.database import SourceConnection
-from syncd.source.holders import TargetKeys, canonical, is_own
+from syncd.source.holders import TargetKeys, canonical, is_own, is_rowid
 from syncd.target import catalog as target_catalog
 from syncd.target import inventory, proven, reject
 from syncd.target.compare import Comparison
@@ -110,7 +110,7 @@ class _Changed:
     def _extra(self, connection: SourceConnection, written: proven.Keys) -> list[str]:
         """Target keys that were written, that no row of the source has now, and that the target still holds."""
         plan, now = self._plan, TargetKeys(connection, self._plan)
-        own_rowid = is_own(plan) and plan.by_rowid
+        own_rowid = is_rowid(plan)
         known = {
             canonical(target_key)
             for key, target_keys in written.items()
