@@ -18,6 +18,7 @@ from syncd.engine.cutover.rehearsal import rehearse
 from syncd.engine.sides import Ownership, opened, source_path
 from syncd.errors import AbortedError, LockHeldError, NotReadyError, UsageError
 from syncd.model import CutoverStatus, Stage
+from syncd.target import replacing
 from syncd.target.cutover import CutoverState, cutover_lock
 from syncd.target.database import Connection, Target, connect, transaction
 from syncd.target.lock import Lock
@@ -189,6 +190,7 @@ def _abort_alone(session: Session, target: Target, control: Connection) -> int:
         with transaction(control):
             _state(session).abort(control, known.attempt)
         _aftermath(session, target, control).run_on_abort()
+        replacing.discard(control, target.schema)
     session.console.show(_told("aborted", "writers may go on: the source is the truth"))
     return 0
 

@@ -143,6 +143,7 @@ class Catchup:
         again: Mapping[str, ReadAgain] = NO_KEYS,
         next_base: NextBase = NO_BASE,
         thorough: bool = True,
+        ties: bool = True,
         stopping: Callable[[], bool] = lambda: False,
         observe: Observer | None = None,
     ) -> PassReport:
@@ -150,9 +151,9 @@ class Catchup:
 
         `again` are keys to read again, by the source's table; the rejects' are added to them; a table that is slowed
         down has its time first. `next_base` is the sweep's at work. A pass that is not `thorough` leaves out what is
-        many and seldom matters: more than 1,000 rejects of a table, more than 200 rows at its date mark. `observe` is
-        called at the end of the reading, with its transaction. Raises RetryError and StopError; a table's own error
-        stops that table.
+        many and seldom matters: more than 1,000 rejects of a table, more than 200 rows at its date mark; one without
+        `ties` the latter alone, as a sweep finds itself which of them are others by now. `observe` is called at the end
+        of the reading, with its transaction. Raises RetryError and StopError; a table's own error stops that table.
         """
         for table in again:
             self._pace.wait(table)
@@ -161,13 +162,13 @@ class Catchup:
             self._recall_once()
             rejects = self._rejects()
             wanted = self._wanted(again, rejects, thorough=thorough)
-            done = self._round(wanted, rejects, next_base, stopping, thorough=thorough, observe=observe)
+            done = self._round(wanted, rejects, next_base, stopping, ties=thorough and ties, observe=observe)
             # A row that waits since an earlier pass may have been offered in an earlier batch than what it waits for.
             settled = self._settle({} if is_first or self._writer.in_batches else rejects, rejects, stopping)
         reports = together((*done.tables, *settled.tables))
         self._has_rejects = bool(rejects) or any(report.applied.rejected for report in reports)
         self._held |= frozenset(name for name in self.known if self._pace.is_paused(name))
-        self._left_out = not thorough or bool(self._held)
+        self._left_out = not (thorough and ties) or bool(self._held)
         stopped = frozenset(name for name, known in self.known.items() if known.phase is Phase.STOPPED)
         self._behind = self._held | stopped
         if not stopping():
@@ -181,14 +182,14 @@ class Catchup:
         next_base: NextBase,
         stopping: Callable[[], bool],
         *,
-        thorough: bool,
+        ties: bool,
         observe: Observer | None,
         together: bool = False,
     ) -> PassReport:
         """Read once and apply it; see `Writer.write`."""
         began = time.monotonic()
         with closing(Spool(self._sides.state_dir)) as spool:
-            seen, readings, lost = self._read(again, next_base, spool, thorough=thorough, observe=observe)
+            seen, readings, lost = self._read(again, next_base, spool, ties=ties, observe=observe)
             read = time.monotonic()
             applied = self._writer.write(readings, spool, rejects, stopping, self._applied, together=together)
             reports = (*lost, *applied)
@@ -210,7 +211,7 @@ class Catchup:
             self._has_rejects = True
             wanted = self._wanted(anew, {}, thorough=False)
             known = self._rejects()
-            done = self._round(wanted, known, NO_BASE, stopping, thorough=False, observe=None, together=True)
+            done = self._round(wanted, known, NO_BASE, stopping, ties=False, observe=None, together=True)
             reports += done.tables
             read += done.read_seconds
             before, anew = anew, dict(self._writer.contested)
@@ -226,7 +227,7 @@ class Catchup:
         next_base: NextBase,
         spool: Spool,
         *,
-        thorough: bool,
+        ties: bool,
         observe: Observer | None,
     ) -> tuple[int, tuple[TableReading, ...], tuple[TableReport, ...]]:
         """The source's data version, what was read, and the tables that the plan cannot carry any more."""
@@ -241,7 +242,7 @@ class Catchup:
                     active = {name: known for name, known in self._active().items() if name not in self._held}
                     grown = changed_tables(readers.plan, active)
                     if not grown:
-                        readings = readers.read(active, again, spool, thorough=thorough, next_base=next_base, seen=seen)
+                        readings = readers.read(active, again, spool, ties=ties, next_base=next_base, seen=seen)
                         if observe:
                             observe(connection, readers.plan)
                         break

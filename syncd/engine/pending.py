@@ -100,7 +100,7 @@ def _read_again(entries: Iterable[Entry]) -> ReadAgain:
     alone: set[str] = set()
     for source_key, target_keys in entries:
         if source_key:
-            found[source_key] = found.get(source_key, frozenset()).union(target_keys)
+            found[source_key] = frozenset(target_keys)
         else:
             alone.update(target_keys)
     return ReadAgain(found, frozenset(alone))

@@ -268,20 +268,20 @@ class Readers:
         again: Mapping[str, ReadAgain],
         spool: Spool,
         *,
-        thorough: bool,
+        ties: bool,
         next_base: NextBase,
         seen: int,
     ) -> tuple[TableReading, ...]:
         """Read every table that has a checkpoint in `known`, parents first; tables without news are left out.
 
-        Rows at a date mark come again in every thorough pass, in the others only where they are few. `seen` is the
+        Rows at a date mark come again with `ties`, without only where they are few. `seen` is the
         source's data version in this transaction: while no other connection has committed, it is the same
         (https://sqlite.org/pragma.html#pragma_data_version), and so is every row.
         """
         found = []
         for table in self.plan.tables:
             if table.name in known:
-                ties = thorough or table.name not in self._many_ties
+                all_ties = ties or table.name not in self._many_ties
                 keys = again.get(table.name, ReadAgain())
                 image = _comparable(next_base.images.get(table.name), table)
                 reading = read_table(
@@ -289,12 +289,12 @@ class Readers:
                     known[table.name],
                     keys,
                     spool,
-                    ties=ties,
+                    ties=all_ties,
                     image=image,
                     is_live=seen == next_base.data_version,
                 )
                 found.append(reading)
-                if ties:
+                if all_ties:
                     self._count_ties(reading)
         unknown = (reading.without(self._applied.get(reading.plan.name)) for reading in found)
         news = [reading for reading in unknown if reading.brings_news(known[reading.plan.name])]

@@ -7,15 +7,16 @@ both files stay until then. A crash before that commit leaves the old base, and 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from syncd.engine.again import ReadAgain
-from syncd.engine.catchup import Catchup
+from syncd.engine.catchup import NO_KEYS, Catchup
 from syncd.engine.comparing import compare
 from syncd.engine.pending import Pending
-from syncd.engine.reading import NextBase
+from syncd.engine.reading import NO_BASE, NextBase
 from syncd.engine.sides import Sides
 from syncd.engine.timescale import policies
 from syncd.errors import SnapshotError, SourceBusyError
@@ -84,10 +85,11 @@ class _Sweep:
         self._reports: tuple[TableReport, ...] = ()
         self._read_again = 0
         self._bases: dict[str, Difference] = {}
+        self._secured: Future[None] | None = None
         self._data_version: int | None = None
 
     def run(self) -> SweepReport:
-        self._note(self._catchup.run(stopping=self._stopping))
+        self._pass(NO_KEYS, NO_BASE)
         self._catchup.begin_round()
         report = self._sweep(self._take())
         self._discard_unnamed()
@@ -101,7 +103,12 @@ class _Sweep:
             return None
         with sides.source.transaction():
             self._data_version = sides.source.data_version
-            return snapshot.take(sides.source, sides.state_dir)
+            name = snapshot.take(sides.source, sides.state_dir)
+        # It reaches the disk while it is compared: 0.1 s for 180 MB, of a sweep that takes 0.6.
+        self._secured = self._stack.enter_context(ThreadPoolExecutor(1, "secure")).submit(
+            snapshot.secure, sides.state_dir, name
+        )
+        return name
 
     def _sweep(self, name: str | None) -> SweepReport:
         sides = self._sides
@@ -213,14 +220,17 @@ class _Sweep:
         """Read all keys again; false where it was stopped before the end."""
         passes = 0
         for again in self._chunks(found):
-            self._note(self._catchup.run(again=again, next_base=next_base, stopping=self._stopping))
+            self._pass(again, next_base)
             self._read_again += sum(len(keys.source_keys) + len(keys.target_keys) for keys in again.values())
             passes += 1
             if self._stopping():
                 return False
         if passes > 1 and (waiting := self._waiting(found)):
-            self._note(self._catchup.run(again=waiting, stopping=self._stopping))
+            self._pass(waiting, NO_BASE)
         return not self._stopping()
+
+    def _pass(self, again: Mapping[str, ReadAgain], next_base: NextBase) -> None:
+        self._note(self._catchup.run(again=again, next_base=next_base, ties=False, stopping=self._stopping))
 
     def _chunks(self, found: list[Pending]) -> Iterator[dict[str, ReadAgain]]:
         """What each pass reads again: all tables at once where it is little, so that deletes find no children left."""
@@ -261,8 +271,8 @@ class _Sweep:
 
         A table that stopped or was held back meanwhile keeps its own: of its keys not all were read again.
         """
-        if name:
-            snapshot.secure(self._sides.state_dir, name)
+        if self._secured:
+            self._secured.result()
         left = self._catchup.unfinished
         swept = [t for t in tables if t not in left and self._catchup.known[t].phase is Phase.CATCHUP]
         done = report.applied

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -17,6 +18,7 @@ from syncd.types import INTEGERS
 from syncd.types import is_exact as exact
 
 _KEYS_AT_ONCE = 1000
+_CANONICAL = re.compile(r"'[^']*'(,'[^']*')*")
 _UPPER, _LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -47,6 +49,9 @@ def canonical(target_key: str) -> str:
     """The target key with each of its fields in quotes: rendering leaves them out in one way and not in the other."""
     if target_key and "'" not in target_key and "," not in target_key:
         return f"'{target_key}'"
+    # As the path itself writes them: parsing took eight times as long, for each of the keys that a sweep reads again.
+    if _CANONICAL.fullmatch(target_key):
+        return target_key
     return ",".join("'" + field.replace("'", "''") + "'" for field in _fields(target_key))
 
 

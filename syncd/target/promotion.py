@@ -6,7 +6,6 @@ transaction of the caller, which commits it together with the state `promoted`, 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -15,20 +14,10 @@ from syncd.target import exclusive
 from syncd.target.database import Connection, translated
 from syncd.target.ddl import BUILD_MEMORY
 from syncd.target.sql import statement
+from syncd.target.standing import Standing, constraints
 
-_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _STALE_SHARE = 0.01
 """Statistics that speak of more changes than this share of the rows are made anew."""
-
-
-@dataclass(frozen=True)
-class _Constraint:
-    """A constraint as it is; `kind` is pg_constraint's `contype`, the actions are a foreign key's."""
-
-    kind: str
-    deferrable: bool
-    on_update: str
-    on_delete: str
 
 
 def finalise(
@@ -46,7 +35,7 @@ def finalise(
         connection.execute("SELECT set_config('maintenance_work_mem', %s, true)", [BUILD_MEMORY])
         for plan in plans:
             if plan.created:
-                there = _constraints(connection, schema, plan.target)
+                there = constraints(connection, schema, plan.target)
                 wanted = list(_final(plan, schema, there))
                 if plan.key == (ROWID_KEY,) and _has_rowid(connection, schema, plan):
                     wanted.append(_drop_rowid(schema, plan))
@@ -60,37 +49,42 @@ def finalise(
     return tuple(query.as_string(connection) for query in queries)
 
 
-def _constraints(connection: Connection, schema: str, table: str) -> Mapping[str, _Constraint]:
-    rows = connection.execute(statement("constraints"), {"schema": schema, "table": table}).fetchall()
-    return {
-        name: _Constraint(kind, deferrable, _ACTIONS.get(update, ""), _ACTIONS.get(delete, ""))
-        for name, kind, deferrable, update, delete in rows
-    }
-
-
-def _final(plan: TablePlan, schema: str, there: Mapping[str, _Constraint]) -> Iterable[sql.Composed]:
+def _final(plan: TablePlan, schema: str, there: Mapping[str, Standing]) -> Iterable[sql.Composed]:
     """What a table's constraints still lack; those that could not be created are left out."""
     table = sql.Identifier(schema, plan.target)
     for unique in plan.uniques:
-        if (known := there.get(unique.name)) and known.deferrable:
-            yield _unique(table, unique)
+        if (known := there.get(unique.name)) and known.awaits_index:
+            yield from _unfinished(schema, known)
+            yield _unique(table, unique, known)
     for index in plan.indexes:
-        if index.unique and index.name in there:
-            yield from _unique_index(table, index)
+        if index.unique and (known := there.get(index.name)) and known.awaits_index:
+            yield from _unfinished(schema, known)
+            yield from _unique_index(table, schema, index, known)
     for key in plan.foreign_keys:
         if (known := there.get(key.name)) and known.kind == "f" and known.deferrable:
             yield _foreign_key(table, schema, key, known, anew=plan.hypertable is not None)
 
 
-def _unique(table: sql.Identifier, unique: UniquePlan) -> sql.Composed:
-    return sql.SQL("ALTER TABLE {0} DROP CONSTRAINT {1}, ADD CONSTRAINT {1} UNIQUE ({2})").format(
-        table, sql.Identifier(unique.name), _names(unique.columns)
+def _unfinished(schema: str, known: Standing) -> Iterable[sql.Composed]:
+    """Remove an index whose building was given up."""
+    if known.is_built is False:
+        yield sql.SQL("DROP INDEX {}").format(sql.Identifier(schema, known.replacement))
+
+
+def _unique(table: sql.Identifier, unique: UniquePlan, known: Standing) -> sql.Composed:
+    ready = sql.SQL("USING INDEX {}").format(sql.Identifier(known.replacement))
+    members = ready if known.is_built else sql.SQL("({})").format(_names(unique.columns))
+    return sql.SQL("ALTER TABLE {0} DROP CONSTRAINT {1}, ADD CONSTRAINT {1} UNIQUE {2}").format(
+        table, sql.Identifier(unique.name), members
     )
 
 
-def _unique_index(table: sql.Identifier, index: IndexPlan) -> Iterable[sql.Composed]:
+def _unique_index(table: sql.Identifier, schema: str, index: IndexPlan, known: Standing) -> Iterable[sql.Composed]:
     name = sql.Identifier(index.name)
     yield sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table, name)
+    if known.is_built:
+        yield sql.SQL("ALTER INDEX {} RENAME TO {}").format(sql.Identifier(schema, known.replacement), name)
+        return
     where = f" WHERE {index.where}" if index.where else ""
     yield sql.SQL("CREATE UNIQUE INDEX {} ON {} ({}){}").format(
         name, table, sql.SQL(", ".join(index.members)), sql.SQL(where)
@@ -98,7 +92,7 @@ def _unique_index(table: sql.Identifier, index: IndexPlan) -> Iterable[sql.Compo
 
 
 def _foreign_key(
-    table: sql.Identifier, schema: str, key: ForeignKeyPlan, known: _Constraint, *, anew: bool
+    table: sql.Identifier, schema: str, key: ForeignKeyPlan, known: Standing, *, anew: bool
 ) -> sql.Composed:
     """Its actions can only be given by making it anew, which checks every row; without any it is not made anew.
 

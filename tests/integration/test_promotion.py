@@ -1,11 +1,14 @@
 """The form that tables keep after promotion, on real tables that were loaded."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
 import psycopg
 import pytest
 
-from syncd.target import promotion, sequences
+from syncd.engine.sides import Sides
+from syncd.plan import Plan
+from syncd.target import promotion, replacing, sequences
 from syncd.target.database import transaction
 from syncd.target.sequences import Floors, SequenceSet
 from tests.plugins.moving import MakeMove, Move
@@ -37,13 +40,32 @@ def nobody_is_in_the_way(said: str) -> None:
     raise AssertionError(said)
 
 
+def planned(sides: Sides) -> Plan:
+    there = sides.look_at_target()
+    with sides.source.transaction() as connection:
+        return sides.plan(connection, there)
+
+
 def finalise(move: Move) -> Sequence[str]:
     with move.opened() as sides:
-        there = sides.look_at_target()
-        with sides.source.transaction() as connection:
-            plan = sides.plan(connection, there)
+        plan = planned(sides)
         with transaction(sides.control):
             return promotion.finalise(sides.control, sides.schema, plan.tables, nobody_is_in_the_way)
+
+
+def build(move: Move) -> int:
+    with move.opened() as sides:
+        return replacing.build(sides.control, sides.schema, planned(sides).tables)
+
+
+def unique_indexes(move: Move) -> dict[str, int]:
+    """The file of each unique index of the table `parent` that checks at once, but for its key's."""
+    return dict(
+        move.query(
+            "SELECT c.relname::text, c.relfilenode::bigint FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " WHERE i.indrelid = 'parent'::regclass AND i.indisunique AND i.indimmediate AND NOT i.indisprimary"
+        )
+    )
 
 
 def set_sequences(move: Move, tables: Sequence[str], floors: Floors) -> tuple[SequenceSet, ...]:
@@ -99,6 +121,73 @@ def test_a_unique_index_stands_where_an_exclusion_stood(family: Move, row: str) 
         family.execute(f"INSERT INTO parent (code, email) VALUES ({row})")
 
 
+def test_indexes_that_were_built_before_take_the_places(family: Move) -> None:
+    assert build(family) == 3
+    before = unique_indexes(family)
+    assert build(family) == 3
+
+    finalise(family)
+
+    after = unique_indexes(family)
+    assert after.keys() == {"parent_code_key", "parent_email", "parent_short"}
+    assert sorted(after.values()) == sorted(before.values())
+    assert family.query("SELECT count(*) FROM pg_constraint WHERE condeferrable OR contype = 'x'") == [(0,)]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        family.execute("INSERT INTO parent (code, email) VALUES ('zz', 'a@X')")
+
+
+def test_rows_that_swap_values_land_beside_them(family: Move) -> None:
+    build(family)
+    family.write(
+        "UPDATE parent SET code = 'x', email = 'x@x' WHERE id = 1;"
+        "UPDATE parent SET code = 'a', email = 'a@X' WHERE id = 2;"
+        "UPDATE parent SET code = 'b', email = 'B@x' WHERE id = 1"
+    )
+
+    family.sweep()
+
+    assert family.query("SELECT id, code, email FROM parent ORDER BY id") == [
+        (1, "b", "B@x"), (2, "a", "a@X"), (3, "c", "c@x"),
+    ]  # fmt: skip
+    assert family.query("SELECT count(*) FROM syncd.reject") == [(0,)]
+
+
+def test_what_was_built_goes_with_an_abort(family: Move) -> None:
+    build(family)
+
+    with family.opened() as sides:
+        replacing.discard(sides.control, sides.schema)
+
+    assert unique_indexes(family) == {}
+    test_before_it_nothing_has_its_final_form(family)
+
+
+def test_one_that_a_crash_left_half_built_is_built_anew(family: Move) -> None:
+    ((oid,),) = family.query("SELECT oid FROM pg_constraint WHERE conname = 'parent_code_key'")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        family.execute(f"CREATE UNIQUE INDEX CONCURRENTLY syncd_final_{oid} ON parent ((1))")
+
+    assert build(family) == 3
+    finalise(family)
+
+    with pytest.raises(psycopg.errors.UniqueViolation, match="parent_code_key"):
+        family.execute("INSERT INTO parent (id, code) VALUES (7, 'a')")
+
+
+def test_one_for_which_a_reader_lets_us_wait_is_left_to_the_promotion(
+    family: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replacing, "_PATIENCE", "100ms")
+    with closing(psycopg.connect(family.dsn)) as reader:
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT count(*) FROM parent")
+
+        assert build(family) == 0
+
+    finalise(family)
+    assert unique_indexes(family).keys() == {"parent_code_key", "parent_email", "parent_short"}
+
+
 def test_the_key_of_our_own_goes(family: Move) -> None:
     finalise(family)
 
@@ -113,9 +202,7 @@ def test_a_second_time_it_does_nothing(family: Move) -> None:
 
 def test_it_is_undone_with_its_transaction(family: Move) -> None:
     with family.opened() as sides:
-        there = sides.look_at_target()
-        with sides.source.transaction() as connection:
-            plan = sides.plan(connection, there)
+        plan = planned(sides)
         sides.control.execute("BEGIN")
         promotion.finalise(sides.control, sides.schema, plan.tables, nobody_is_in_the_way)
         sides.control.execute("ROLLBACK")

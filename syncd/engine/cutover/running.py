@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from syncd.config import FenceKind
-from syncd.engine import timescale
 from syncd.engine.catchup import Catchup
 from syncd.engine.cutover import finish, frozen, ready, record
 from syncd.engine.cutover.after import Aftermath, with_checksums
 from syncd.engine.cutover.application import Application
 from syncd.engine.cutover.asked import Asked, who
 from syncd.engine.cutover.changed import verify_changed
+from syncd.engine.cutover.draining import drain
 from syncd.engine.cutover.prediction import predict
 from syncd.engine.cutover.progress import Checklist, Comparing
 from syncd.engine.cutover.record import Notes, Record
@@ -24,19 +24,14 @@ from syncd.engine.verify import Asked as VerifyAsked
 from syncd.engine.verify import verify
 from syncd.errors import AbortedError, DifferentError, NotReadyError, RetryError, SyncdError
 from syncd.log import event
-from syncd.model import CutoverStep, PassReport, Stage, VerifyReport
+from syncd.model import CutoverStep, Stage, VerifyReport
 from syncd.plan import Plan
 from syncd.source.fence import Fence, confirm_quiet
-from syncd.target import promotion
+from syncd.target import replacing
 from syncd.target.cutover import CutoverState
 from syncd.target.database import transaction, translated
 from syncd.wording import counted
 
-DRAINED_SECONDS = 0.5
-"""A pass that takes no longer leaves little for the final one."""
-DRAINS_AT_MOST = 10
-MANY_KEYS = 1000
-"""Keys that a sweep read again: the next reads many of them once more, and should not be the one behind the fence."""
 _OWED = "; on_abort failed: syncd cutover --abort runs it again"
 
 
@@ -141,32 +136,12 @@ class _Cutover:
         return plan
 
     def _drain(self, catchup: Catchup, plan: Plan) -> None:
-        """Bring the target so near that little is left to do behind the fence; writers go on."""
         with self._step(Stage.DRAIN) as done:
-            catchup.run(stopping=self._warden.should_stop)
-            read_again = self._drain_by_sweep(catchup)
-            if read_again > MANY_KEYS:
-                read_again += self._drain_by_sweep(catchup)
-            # What is aggregated now need not be aggregated behind the fence.
-            timescale.refresh(self._sides)
-            tables = [table.target for table in plan.tables]
-            promotion.analyze(self._sides.control, self._sides.schema, tables)
-            passes = 1
-            while (last := self._pass(catchup)).seconds > DRAINED_SECONDS and passes < DRAINS_AT_MOST:
-                passes += 1
+            drained = drain(self._sides, catchup, plan, self._warden)
             # The sweep has just been measured.
-            self._notes.prediction = predict(self._sides, plan, self._asked, last.seconds)
+            self._notes.prediction = predict(self._sides, plan, self._asked, drained.pass_seconds)
             seconds = self._notes.prediction.seconds
-            done(
-                f"{counted(read_again, 'row')} read again, {counted(passes, 'pass')};"
-                f" writes will stop for about {seconds:.1f} s"
-            )
-
-    def _drain_by_sweep(self, catchup: Catchup) -> int:
-        report = sweep(self._sides, catchup, stopping=self._warden.should_stop)
-        if report.refused:
-            raise AbortedError(report.refused[0].error, where=report.refused[0].table)
-        return report.read_again
+            done(f"{drained.said}; writes will stop for about {seconds:.1f} s")
 
     def _raise_fence(self) -> None:
         """Keep writers out. With `command` the hook stops the application first; with `none` the user has."""
@@ -202,15 +177,11 @@ class _Cutover:
     def _final_drain(self, catchup: Catchup) -> None:
         """Bring what is new; a thorough pass is the first that the sweep makes."""
         with self._step(Stage.FINAL_DRAIN) as done:
-            report = self._pass(catchup, thorough=False)
+            report = catchup.run(thorough=False, stopping=self._warden.should_stop)
+            self._warden.confirm()
             if report.stopped:
                 raise AbortedError(report.stopped[0].error, where=report.stopped[0].table)
             done(f"{counted(report.applied.written, 'row')} written")
-
-    def _pass(self, catchup: Catchup, *, thorough: bool = True) -> PassReport:
-        report = catchup.run(thorough=thorough, stopping=self._warden.should_stop)
-        self._warden.confirm()
-        return report
 
     def _sweep(self, catchup: Catchup) -> None:
         with self._step(Stage.SWEEP) as done:
@@ -346,6 +317,7 @@ class _Cutover:
                 sides.state.record(sides.control, "ERROR", "aborted", detail=_told(error))
             with transaction(sides.control):
                 self._state.keep_report(sides.control, self._record(sides, Stage.ABORTED, _told(error)).as_document)
+            replacing.discard(sides.control, sides.schema)
 
     def _record(self, sides: Sides, outcome: Stage, why: str) -> Record:
         return record.make(
