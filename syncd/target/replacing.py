@@ -5,7 +5,7 @@ large table, while writers wait. Until then a conflict ends a statement that a d
 through, and its rows come one by one, as into any table that has such an index of its own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -20,6 +20,7 @@ from syncd.target.standing import Standing, constraints
 
 _PATIENCE = "60s"
 """For each session that has an older transaction open, which CREATE INDEX CONCURRENTLY waits for."""
+_BRIEFLY = "500ms"
 _CANNOT_BE = (psycopg.errors.LockNotAvailable, psycopg.IntegrityError, psycopg.ProgrammingError)
 
 
@@ -41,11 +42,11 @@ def build(connection: Connection, schema: str, plans: Iterable[TablePlan]) -> in
 
 
 def discard(connection: Connection, schema: str) -> None:
-    """Remove what no promotion came for. What a session keeps from us for a minute stays, for the next cutover.
+    """Remove what no promotion came for. What another session keeps from us stays until the next start or cutover.
 
-    Call it outside any transaction.
+    Nobody is to wait for it: an abort is under way. Call it outside any transaction.
     """
-    with translated(), _patiently(connection):
+    with translated(), _settings(connection, {"lock_timeout": _BRIEFLY}):
         names = connection.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind = 'i'"
             " AND relname ~ '^syncd_final_[0-9]+$'",
@@ -73,7 +74,8 @@ def _build(
 ) -> bool:
     name = sql.Identifier(standing.replacement)
     query = sql.SQL("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} (").format(name, sql.Identifier(schema, plan.target))
-    with translated(plan.name), guard(connection), _patiently(connection):
+    settings = {"lock_timeout": _PATIENCE, "maintenance_work_mem": BUILD_MEMORY}
+    with translated(plan.name), guard(connection), _settings(connection, settings):
         try:
             if standing.is_built is not None:
                 _drop(connection, schema, standing.replacement)
@@ -90,14 +92,13 @@ def _drop(connection: Connection, schema: str, name: str) -> None:
 
 
 @contextmanager
-def _patiently(connection: Connection) -> Iterator[None]:
-    """Wait for other sessions, but not for ever; and use the memory that building takes."""
-    settings = (("lock_timeout", _PATIENCE), ("maintenance_work_mem", BUILD_MEMORY))
-    for name, value in settings:
+def _settings(connection: Connection, settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings of the session for the block."""
+    for name, value in settings.items():
         connection.execute("SELECT set_config(%s, %s, false)", [name, value])
     try:
         yield
     finally:
         if not connection.broken and not connection.closed:
-            for name, _ in settings:
+            for name in settings:
                 connection.execute(sql.SQL("RESET {}").format(sql.Identifier(name)))
