@@ -152,8 +152,9 @@ class Catchup:
         `again` are keys to read again, by the source's table; the rejects' are added to them; a table that is slowed
         down has its time first. `next_base` is the sweep's at work. A pass that is not `thorough` leaves out what is
         many and seldom matters: more than 1,000 rejects of a table, more than 200 rows at its date mark; one without
-        `ties` the latter alone, as a sweep finds itself which of them are others by now. `observe` is called at the end
-        of the reading, with its transaction. Raises RetryError and StopError; a table's own error stops that table.
+        `ties` the latter alone: the sweep that it begins finds which of them are others by now. `observe` is called at
+        the end of the reading, with its transaction. Raises RetryError and StopError; a table's own error stops that
+        table.
         """
         for table in again:
             self._pace.wait(table)

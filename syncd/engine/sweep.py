@@ -7,16 +7,16 @@ both files stay until then. A crash before that commit leaves the old base, and 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from syncd.engine.again import ReadAgain
-from syncd.engine.catchup import NO_KEYS, Catchup
+from syncd.engine.catchup import Catchup
 from syncd.engine.comparing import compare
 from syncd.engine.pending import Pending
-from syncd.engine.reading import NO_BASE, NextBase
+from syncd.engine.reading import NextBase
 from syncd.engine.sides import Sides
 from syncd.engine.timescale import policies
 from syncd.errors import SnapshotError, SourceBusyError
@@ -89,7 +89,7 @@ class _Sweep:
         self._data_version: int | None = None
 
     def run(self) -> SweepReport:
-        self._pass(NO_KEYS, NO_BASE)
+        self._note(self._catchup.run(ties=False, stopping=self._stopping))
         self._catchup.begin_round()
         report = self._sweep(self._take())
         self._discard_unnamed()
@@ -220,17 +220,14 @@ class _Sweep:
         """Read all keys again; false where it was stopped before the end."""
         passes = 0
         for again in self._chunks(found):
-            self._pass(again, next_base)
+            self._note(self._catchup.run(again=again, next_base=next_base, stopping=self._stopping))
             self._read_again += sum(len(keys.source_keys) + len(keys.target_keys) for keys in again.values())
             passes += 1
             if self._stopping():
                 return False
         if passes > 1 and (waiting := self._waiting(found)):
-            self._pass(waiting, NO_BASE)
+            self._note(self._catchup.run(again=waiting, stopping=self._stopping))
         return not self._stopping()
-
-    def _pass(self, again: Mapping[str, ReadAgain], next_base: NextBase) -> None:
-        self._note(self._catchup.run(again=again, next_base=next_base, ties=False, stopping=self._stopping))
 
     def _chunks(self, found: list[Pending]) -> Iterator[dict[str, ReadAgain]]:
         """What each pass reads again: all tables at once where it is little, so that deletes find no children left."""
