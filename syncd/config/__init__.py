@@ -20,7 +20,7 @@ from syncd.config.sections import (
     Watermark,
     WebConfig,
 )
-from syncd.config.values import FenceKind, ForeignKeys, NameStyle, OnConflict, SealKind, WatermarkKind
+from syncd.config.values import FenceKind, ForeignKeys, NameStyle, OnConflict, SealKind, WatermarkKind, nearest
 
 __all__ = [
     "AggregateConfig",
@@ -47,4 +47,5 @@ __all__ = [
     "WatermarkKind",
     "WebConfig",
     "load",
+    "nearest",
 ]

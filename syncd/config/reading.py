@@ -105,7 +105,7 @@ def load(path: Path | None, overrides: Mapping[_Address, str] = {}, environ: Map
         faults += [_refusal(given, dict(details)) for details in error.errors()]
     if faults:
         raise ConfigError("\n".join(text for _, text in sorted(faults, key=itemgetter(0))))
-    return config
+    return config.model_copy(update={"origins": {address: value.origin for address, value in given.items()}})
 
 
 @dataclass(frozen=True)

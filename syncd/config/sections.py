@@ -240,6 +240,14 @@ class Config(Section):
     cutover: CutoverConfig = CutoverConfig()
     hooks: HooksConfig = HooksConfig()
     log: LogConfig = LogConfig()
+    origins: Mapping[tuple[str, str], str] = Field(default={}, repr=False)
+    """Where each section, with an empty key, and each of their keys is given: FILE:LINE, a flag, a variable."""
+
+    def place(self, section: str, key: str = "") -> str:
+        """Name a section, or a key of it, behind where it is given, as in `syncd.ini:7: [sync] tables`."""
+        named = f"[{section}] {key}".rstrip()
+        origin = self.origins.get((section, key))
+        return f"{origin}: {named}" if origin else named
 
     def table(self, name: str) -> TableConfig:
         """Give the settings of a source table, the defaults if it has no section."""

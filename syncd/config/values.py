@@ -62,10 +62,16 @@ class SealKind(StrEnum):
     READONLY = "readonly"
 
 
-def meant(word: str, options: Iterable[str]) -> str:
+def nearest(word: str, options: Iterable[str]) -> str | None:
+    """The option that the word may be a misspelling of."""
     spelling = {option.casefold(): option for option in options}
     near = difflib.get_close_matches(word.casefold(), spelling, n=1)
-    return f"; did you mean `{spelling[near[0]]}`?" if near else ""
+    return spelling[near[0]] if near else None
+
+
+def meant(word: str, options: Iterable[str]) -> str:
+    near = nearest(word, options)
+    return f"; did you mean `{near}`?" if near is not None else ""
 
 
 _UNITS = {"days": "d", "hours": "h", "minutes": "m", "seconds": "s", "milliseconds": "ms"}

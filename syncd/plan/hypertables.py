@@ -10,6 +10,7 @@ from syncd.config import Config, HypertableConfig
 from syncd.errors import SchemaError
 from syncd.model import Skipped
 from syncd.plan.blueprint import ColumnPlan, ForeignKeyPlan, HypertablePlan, TablePlan, TargetTable
+from syncd.plan.names import same_name
 from syncd.quoting import identifier
 
 _TIMES = (
@@ -27,9 +28,10 @@ def with_hypertable(plan: TablePlan, there: TargetTable | None, config: Config) 
 
     A table that syncd made before, with another key, keeps that. Raises SchemaError with the line to change.
     """
-    settings = config.hypertables.get(plan.target)
-    if settings is None:
+    section = same_name(plan.target, config.hypertables)
+    if section is None:
         return plan
+    settings = config.hypertables[section]
     time = _time_column(plan, settings)
     _check_columns(plan, settings)
     wide = (*plan.key, time.name)

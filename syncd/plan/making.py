@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from syncd.config import Config
-from syncd.errors import ConfigError, MappingError, SchemaError
+from syncd.errors import MappingError, SchemaError
 from syncd.model import Catalog, Skipped, Table
 from syncd.plan import columns, mapping, marks
 from syncd.plan.blueprint import ROWID_KEY, Plan, RowCheck, TablePlan, TargetTable
 from syncd.plan.constraints import with_constraints, with_unique_parents
 from syncd.plan.drift import NOTHING, Definition
 from syncd.plan.hypertables import with_hypertable, within_hypertables
+from syncd.plan.named import confirm_named
 from syncd.plan.names import cut_name, same_name, styled
 from syncd.plan.order import parents_first
 from syncd.plan.suggesting import FindTable
@@ -54,8 +55,9 @@ def make(
     `ours` are the source's tables for which syncd made the target's table, with what they were then. `unusable` are the
     errors of tables that are refused whatever the two sides look like.
 
-    Raises ConfigError where the configuration names a table or column that the source does not have.
+    Raises ConfigError where the configuration names a table that is not there.
     """
+    confirm_named(catalog, {_target_name(table, config) for table in catalog.tables}, targets, config)
     chosen, left_out = _chosen(catalog, config)
     landing = {_target_name(table, config).lower(): table for table in chosen}
 
@@ -92,15 +94,6 @@ def _unless_left_out(skipped: Skipped, config: Config) -> Skipped:
 
 def _chosen(catalog: Catalog, config: Config) -> tuple[list[Table], tuple[Skipped, ...]]:
     wanted, unwanted = config.sync.tables, config.sync.skip
-    lost = {skipped.name.lower() for skipped in catalog.skipped if skipped.is_lost}
-    unknown = [name for name in wanted if catalog.table(name) is None]
-    unknown += [name for name in unwanted if catalog.table(name) is None and name.lower() not in lost]
-    unknown += [name for name in config.tables if name not in {table.name for table in catalog.tables}]
-    if unknown:
-        skipped = {s.name.lower(): s.reason for s in catalog.skipped}
-        reasons = [f"{name}: {skipped.get(name.lower(), 'the source has no such table')}" for name in unknown]
-        there = ", ".join(table.name for table in catalog.tables)
-        raise ConfigError("; ".join(reasons), where="tables", advice=f"The source has: {there}")
     lower_wanted, lower_unwanted = {n.lower() for n in wanted}, {n.lower() for n in unwanted}
     chosen = [
         t
@@ -112,7 +105,7 @@ def _chosen(catalog: Catalog, config: Config) -> tuple[list[Table], tuple[Skippe
 
 
 def targets_of(catalog: Catalog, targets: Mapping[str, TargetTable], config: Config) -> tuple[str, ...]:
-    """The tables of the target that are there, and that the selected tables go into. Raises ConfigError."""
+    """The tables of the target that are there, and that the selected tables go into."""
     found = (_existing(_target_name(table, config), targets) for table in _chosen(catalog, config)[0])
     return tuple(table.name for table in found if table)
 

@@ -62,12 +62,17 @@ def faults(
     return str(raised.value).splitlines()
 
 
+def without_origins(config: Config) -> Config:
+    """The settings alone, wherever they were given."""
+    return config.model_copy(update={"origins": {}})
+
+
 class TestDefaults:
     def test_no_file_gives_the_defaults(self) -> None:
         assert load(None) == Config()
 
     def test_an_empty_file_gives_the_defaults(self, write: Write) -> None:
-        assert load(write("")) == Config()
+        assert without_origins(load(write(""))) == Config()
 
     def test_the_defaults(self) -> None:
         config = Config()
@@ -171,7 +176,7 @@ class TestValues:
 
     def test_a_value_left_empty_is_not_given(self, write: Write) -> None:
         text = "[target]\npassword_file =\ndsn =\nschema =\n[sync]\ninterval =\ncron = 0 3 * * *\ntables =\n"
-        assert load(write(text)) == Config(sync=SyncConfig(cron="0 3 * * *"))
+        assert without_origins(load(write(text))) == Config(sync=SyncConfig(cron="0 3 * * *"))
 
     def test_windows_line_ends(self, write: Write) -> None:
         assert load(write("[sync]\r\nworkers = 2\r\ntables = a,\r\n  b\r\n")).sync == SyncConfig(

@@ -77,9 +77,17 @@ class TestChoice:
 
     @pytest.mark.parametrize("name", ["gone", "search"])
     def test_a_name_that_is_no_table_is_told(self, name: str) -> None:
-        reason = {"gone": "the source has no such table", "search": "a virtual table"}[name]
+        reason = {"gone": "no such table in the source", "search": "a virtual table"}[name]
         with pytest.raises(ConfigError, match=f"{name}: {reason}"):
             plan(table("a"), sync={"tables": name})
+
+    def test_the_case_of_a_table_that_becomes_a_hypertable_is_let_go(self) -> None:
+        (only,) = plan(
+            table("Note", "at"),
+            tables={"Note": {"types": {"at": "date"}}},
+            hypertables={"note": {"time_column": "at"}},
+        ).tables
+        assert only.time_column == "at"
 
 
 class TestMarks:

@@ -53,7 +53,7 @@ def rehearse(sides: Sides, asked: Asked, checklist: Checklist) -> Rehearsed:
         _copied(sides, key) as source,
         scratch.schema(sides.control, key, sides.schema, _there_before(plan), str(source)) as name,
     ):
-        config, target = _settings(sides.config, source), replace(sides.target, schema=name)
+        config, target = _settings(sides.config, source, plan), replace(sides.target, schema=name)
         checklist.note("loading a copy of the source")
         with opened(config, target, Ownership.TAKE) as rehearsed:
             load(rehearsed, Silent())
@@ -90,12 +90,14 @@ def _copied(sides: Sides, key: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settings(config: Config, source: Path) -> Config:
-    """The same, but for the source and what reaches out to the application."""
+def _settings(config: Config, source: Path, plan: Plan) -> Config:
+    """The same, but for the source, what reaches out to the application, and tables that are no copies of its."""
+    carried = {table.target for table in plan.tables}
     return config.model_copy(
         update={
             "source": config.source.model_copy(update={"path": source}),
             "sync": config.sync.model_copy(update={"state_dir": source.parent, "max_reject_ratio": 1.0}),
+            "indexes": {name: index for name, index in config.indexes.items() if index.table in carried},
             "cutover": CutoverConfig(deadline=config.cutover.deadline),
             "hooks": HooksConfig(),
         }

@@ -136,11 +136,11 @@ def _plan(sides: Sides) -> Plan:
     with sides.source.transaction() as connection:
         plan = sides.plan(connection, there)
     known = {t.target for t in plan.tables} | {error.where for error in plan.refused}
-    left_out = {skipped.name for skipped in plan.skipped}
-    if unknown := [name for name in sides.config.hypertables if name not in known | left_out]:
+    known = {name.lower() for name in (*known, *(skipped.name for skipped in plan.skipped))}
+    if unknown := [name for name in sides.config.hypertables if name.lower() not in known]:
         raise ConfigError(
             f"no table of the source lands in {', '.join(unknown)}",
-            where=f"[hypertable:{unknown[0]}]",
+            where=sides.config.place(f"hypertable:{unknown[0]}"),
             advice=f"The target's tables are: {', '.join(sorted(t.target for t in plan.tables))}",
         )
     return plan

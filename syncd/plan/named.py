@@ -1,0 +1,60 @@
+"""The tables that the configuration names: one that is not there is told with the line that names it."""
+
+from collections.abc import Iterable, Iterator
+
+from syncd.config import Config, nearest
+from syncd.errors import ConfigError
+from syncd.model import Catalog
+
+
+def confirm_named(catalog: Catalog, landing: Iterable[str], there: Iterable[str], config: Config) -> None:
+    """Raise ConfigError, with a line for each name that no table has.
+
+    `landing` are the names under which the source's tables come into the target, `there` the target's tables. Their
+    case is let go: how a table that is there spells its name is not known where the target cannot be asked.
+    """
+    landing = sorted(landing)
+    of_source = tuple(_of_source(catalog, config))
+    of_target = tuple(_of_target(config, landing, {name.lower() for name in (*landing, *there)}))
+    advice = []
+    if of_source:
+        advice.append(f"The source has: {', '.join(table.name for table in catalog.tables)}")
+    if of_target:
+        advice.append(f"Its tables land in: {', '.join(landing)}")
+    if advice:
+        raise ConfigError("\n".join((*of_source, *of_target)), advice="\n  ".join(advice))
+
+
+def _of_source(catalog: Catalog, config: Config) -> Iterator[str]:
+    names = tuple(table.name for table in catalog.tables)
+    reasons = {one.name.lower(): one.reason for one in catalog.skipped}
+    lost = {one.name.lower() for one in catalog.skipped if one.is_lost}
+
+    def reason(name: str, form: str) -> str:
+        return reasons.get(name.lower()) or f"no such table in the source{_meant(name, names, form)}"
+
+    for name in config.sync.tables:
+        if catalog.table(name) is None:
+            yield f"{config.place('sync', 'tables')}: {name}: {reason(name, '{}')}"
+    for name in config.sync.skip:
+        if catalog.table(name) is None and name.lower() not in lost:
+            yield f"{config.place('sync', 'skip')}: {name}: {reason(name, '{}')}"
+    for name in config.tables:
+        if name not in names:
+            yield f"{config.place(f'table:{name}')}: {reason(name, '[table:{}]')}"
+
+
+def _of_target(config: Config, landing: list[str], known: set[str]) -> Iterator[str]:
+    for name in config.hypertables:
+        if name.lower() not in known:
+            near = _meant(name, landing, "[hypertable:{}]")
+            yield f"{config.place(f'hypertable:{name}')}: no table of the source lands in {name}{near}"
+    for name, index in config.indexes.items():
+        if index.table.lower() not in known:
+            near = _meant(index.table, landing, "{}")
+            yield f"{config.place(f'index:{name}', 'table')}: {index.table}: no such table in the target{near}"
+
+
+def _meant(name: str, names: Iterable[str], form: str) -> str:
+    near = nearest(name, names)
+    return "" if near is None else f", did you mean {form.format(near)}"
