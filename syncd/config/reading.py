@@ -84,7 +84,8 @@ def load(path: Path | None, overrides: Mapping[_Address, str] = {}, environ: Map
     """Read the configuration: a flag beats the environment beats the file beats the default.
 
     `overrides` holds the flags by section and key, as in `("target", "dsn")`; `path` None means no file. A value that
-    the file or the environment gives empty is not given. Relative paths in the file start at the file's folder.
+    the file or the environment gives empty is not given, but for `column.NAME` and its like: they would go unnoticed,
+    and are refused. Relative paths in the file start at the file's folder.
 
     A table's name stands in `[table:NAME]` as it is, with any `]`, `:`, `=` or quote; in a list, a name with a comma
     stands in double quotes. A name that begins or ends with a blank, or holds a line break, cannot be written.
@@ -161,7 +162,7 @@ def _accepted(given: Mapping[_Address, _Given], faults: list[Fault]) -> dict[str
             faults.append(value.fault("unknown key" + meant(key, fields)))
         elif name and fields and not key:
             values.setdefault(_FAMILIES[kind], {}).setdefault(name, {})
-        elif known in fields and not value.text and not value.line:
+        elif known in fields and not value.text and (named or not value.line):
             faults.append(value.fault("is empty"))
         elif known in fields and value.text:
             try:

@@ -1,9 +1,9 @@
-"""The tables that the configuration names: one that is not there is told with the line that names it."""
+"""What the configuration names in the sections of tables and indexes: what is not there is told with its line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from syncd.config import Config, nearest
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, SchemaError
 from syncd.model import Catalog
 
 
@@ -53,6 +53,26 @@ def _of_target(config: Config, landing: list[str], known: set[str]) -> Iterator[
         if index.table.lower() not in known:
             near = _meant(index.table, landing, "{}")
             yield f"{config.place(f'index:{name}', 'table')}: {index.table}: no such table in the target{near}"
+
+
+def confirm_index(config: Config, name: str, tables: Mapping[str, Collection[str]]) -> None:
+    """Raise SchemaError where `[index:NAME]` names what is not there; `tables` are the target's, with their columns."""
+    section, index = f"index:{name}", config.indexes[name]
+    if index.table not in tables:
+        raise SchemaError(
+            f"{config.place(section, 'table')} names {index.table}, which the target does not have"
+            f"{_meant(index.table, tables, '{}')}",
+            where=section,
+            advice=f"It has: {', '.join(sorted(tables))}",
+        )
+    columns = tables[index.table]
+    if unknown := [column for column, _ in index.columns if column not in columns]:
+        near = _meant(unknown[0], columns, "{}") if len(unknown) == 1 else ""
+        raise SchemaError(
+            f"{config.place(section, 'columns')} names {', '.join(unknown)}, which {index.table} does not have{near}",
+            where=section,
+            advice=f"It has: {', '.join(sorted(columns))}",
+        )
 
 
 def _meant(name: str, names: Iterable[str], form: str) -> str:

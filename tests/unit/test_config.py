@@ -178,6 +178,14 @@ class TestValues:
         text = "[target]\npassword_file =\ndsn =\nschema =\n[sync]\ninterval =\ncron = 0 3 * * *\ntables =\n"
         assert without_origins(load(write(text))) == Config(sync=SyncConfig(cron="0 3 * * *"))
 
+    def test_an_expression_left_empty_is_refused(self, write: Write) -> None:
+        text = "[table:a]\nwhere =\ncheck.positive =\ncolumn.b =\ntype.c =\n"
+        assert faults(write(text)) == [
+            "x.ini:3: [table:a] check.positive: is empty",
+            "x.ini:4: [table:a] column.b: is empty",
+            "x.ini:5: [table:a] type.c: is empty",
+        ]
+
     def test_windows_line_ends(self, write: Write) -> None:
         assert load(write("[sync]\r\nworkers = 2\r\ntables = a,\r\n  b\r\n")).sync == SyncConfig(
             workers=2, tables=("a", "b")

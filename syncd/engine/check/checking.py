@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from syncd.config import Config, TableConfig
 from syncd.engine import doubles
-from syncd.engine.check import rows, shape, source, standing, target, tried, types
+from syncd.engine.check import indexes, rows, shape, source, standing, target, tried, types
 from syncd.engine.check.findings import CheckReport, Finding
 from syncd.engine.check.mapping import settled_plan
 from syncd.engine.check.rows import Looked
@@ -61,7 +61,7 @@ def _of_source(
     quick: bool,
 ) -> tuple[Plan, list[Finding], list[Looked]]:
     plan, findings = settled_plan(connection, there, config, str(database.path))
-    found = [*findings, *source.of_file(connection, database.path)]
+    found = [*findings, *indexes.of_indexes(config, plan, there.tables), *source.of_file(connection, database.path)]
     looked = []
     for table in plan.tables:
         progress.note(f"{table.name}: looking at its rows")

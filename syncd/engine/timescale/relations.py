@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from syncd.engine.timescale.planning import Ground, index_step
 from syncd.engine.timescale.steps import Kind, Step
 from syncd.errors import SchemaError
+from syncd.plan.named import confirm_index
 from syncd.target.timescale import facts, probe, statements, tables
 
 
@@ -12,18 +13,7 @@ def index_steps(ground: Ground, name: str, loaded: Mapping[str, frozenset[str]])
     """The index of `[index:NAME]` where it is missing. `loaded` are the target's tables with their columns."""
     wanted = ground.config.indexes[name]
     line = f"[index:{name}]"
-    if wanted.table not in loaded:
-        raise SchemaError(
-            f"{line} table names {wanted.table}, which the target does not have",
-            where=f"index:{name}",
-            advice=f"It has: {', '.join(sorted(loaded))}",
-        )
-    if unknown := [column for column, _ in wanted.columns if column not in loaded[wanted.table]]:
-        raise SchemaError(
-            f"{line} columns names {', '.join(unknown)}, which {wanted.table} does not have",
-            where=f"index:{name}",
-            advice=f"It has: {', '.join(sorted(loaded[wanted.table]))}",
-        )
+    confirm_index(ground.config, name, loaded)
     there = next((i for i in facts.indexes(ground.connection, ground.schema) if i.name == name), None)
     if there is None or (there.table == wanted.table and not there.valid):
         yield index_step(ground, wanted.table, name, wanted.columns, f"wanted by {line}")
