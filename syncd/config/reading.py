@@ -88,7 +88,8 @@ def load(path: Path | None, overrides: Mapping[_Address, str] = {}, environ: Map
     and are refused. Relative paths in the file start at the file's folder.
 
     A table's name stands in `[table:NAME]` as it is, with any `]`, `:`, `=` or quote; in a list, a name with a comma
-    stands in double quotes. A name that begins or ends with a blank, or holds a line break, cannot be written.
+    stands in double quotes. The empty name, which SQLite allows, stands in `[table:]`, and in a list as `""`. A name
+    that begins or ends with a blank, or holds a line break, cannot be written.
 
     Raises `ConfigError`, whose text has a line for each fault, and `RefusedError` when the file may not be read.
     """
@@ -136,7 +137,8 @@ class _Given:
 def _fields(section: str) -> Mapping[str, FieldInfo]:
     """Give a section's fields by the keys that stand for them; none for an unknown section."""
     kind, colon, name = section.partition(":")
-    model = _SECTIONS.get(f"{kind}:NAME" if colon and name else section)
+    # SQLite takes the empty name for a table; PostgreSQL, and whoever names an index, does not.
+    model = _SECTIONS.get(f"{kind}:NAME" if colon and (name or kind == "table") else section)
     return {str(field.validation_alias or name): field for name, field in model.model_fields.items()} if model else {}
 
 
@@ -152,7 +154,7 @@ def _accepted(given: Mapping[_Address, _Given], faults: list[Fault]) -> dict[str
     values: dict[str, Any] = {}
     for (section, key), value in given.items():
         fields = _fields(section)
-        kind, _, name = section.partition(":")
+        kind, colon, name = section.partition(":")
         known, named = _known_as(key, fields)
         if key and not section:
             faults.append(value.fault("stands before the first [section]"))
@@ -160,15 +162,14 @@ def _accepted(given: Mapping[_Address, _Given], faults: list[Fault]) -> dict[str
             faults.append(value.fault("unknown section" + meant(section, _spellings(name))))
         elif key and fields and known not in fields:
             faults.append(value.fault("unknown key" + meant(key, fields)))
-        elif name and fields and not key:
+        elif colon and fields and not key:
             values.setdefault(_FAMILIES[kind], {}).setdefault(name, {})
         elif known in fields and not value.text and (named or not value.line):
             faults.append(value.fault("is empty"))
         elif known in fields and value.text:
             try:
-                place = (
-                    values.setdefault(_FAMILIES[kind], {}).setdefault(name, {}) if name else values.setdefault(kind, {})
-                )
+                family = values.setdefault(_FAMILIES.get(kind, kind), {})
+                place = family.setdefault(name, {}) if colon else family
                 wanted = _wanted(value, fields[known])
                 place.update({key: wanted} if not named else {known: place.get(known, {}) | {named: wanted}})
             except ValueError as error:

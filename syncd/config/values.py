@@ -1,6 +1,5 @@
 """How a value of the INI file is written, and what it means."""
 
-import csv
 import difflib
 import os
 import re
@@ -111,14 +110,24 @@ def _sweep(value: object) -> object:
     return duration
 
 
+_MEMBER = re.compile(r'[ \t]*("(?P<quoted>([^"]|"")*)"|(?P<plain>[^",\s][^,\n]*|))\s*?(,|\n|$)')
+
+
 def _names(value: object) -> object:
     if not isinstance(value, str):
         return value
-    try:
-        rows = list(csv.reader(value.split("\n"), skipinitialspace=True, strict=True))
-    except csv.Error:
-        raise ValueError('is no list of names; a name in quotes is "a, b", and a quote inside it is doubled') from None
-    return tuple(name.strip() for row in rows for name in row if name.strip())
+    names: list[str] = []
+    place = 0
+    while place < len(value):
+        member = _MEMBER.match(value, place)
+        if member is None:
+            raise ValueError('is no list of names; a name in quotes is "a, b", and a quote inside it is doubled')
+        if member["quoted"] is not None:
+            names.append(member["quoted"].replace('""', '"').strip())
+        elif member["plain"]:
+            names.append(member["plain"].strip())
+        place = member.end()
+    return tuple(names)
 
 
 _INTERVAL = re.compile(r"[0-9]+ ?(years?|mons?|months?|weeks?|days?|d|hours?|h|minutes?|min|seconds?|s)", re.IGNORECASE)

@@ -46,7 +46,7 @@ def _head(draft: Draft) -> Iterator[str]:
     yield f"path = {draft.path}"
     for finding in draft.findings:
         if not finding.table:
-            yield from _told(finding)
+            yield from _told(finding, "source")
     yield ""
 
 
@@ -54,7 +54,7 @@ def _left_behind(draft: Draft) -> Iterator[str]:
     for finding in draft.findings:
         if finding.table and finding.gravity is not Gravity.NOTE:
             yield from _comment(f"{finding.table}:")
-            yield from _told(finding)
+            yield from _told(finding, "")
     if draft.skipped:
         yield from _comment("Not carried: " + ", ".join(skipped.name for skipped in draft.skipped))
     yield ""
@@ -91,10 +91,11 @@ def _section(table: TableDraft) -> Iterator[str]:
         kinds = " and ".join(f"{kind} ({count})" for kind, count in mixed.counts)
         yield from _comment(f"{mixed.column}: mixed storage among the rows looked at: {kinds}")
     for finding in table.findings:
-        yield from _told(finding)
+        yield from _told(finding, f"table:{name}")
 
 
-def _told(finding: Finding) -> Iterator[str]:
+def _told(finding: Finding, section: str) -> Iterator[str]:
+    """A finding, within a section of the file: other sections for its lines are named."""
     count = f"{counted(finding.count, 'row')}: " if finding.count is not None else ""
     place = f"{finding.column}: " if finding.column else ""
     yield from _comment(f"{_GRAVITIES[finding.gravity]}: {place}{count}{finding.what}")
@@ -102,8 +103,8 @@ def _told(finding: Finding) -> Iterator[str]:
         yield from _comment(f"  such as {', '.join(finding.examples)}")
     if finding.advice:
         yield from _comment(f"  {finding.advice}")
-    if finding.section:
-        yield from _comment(f"  in [{finding.section}]:")
+    if finding.lines and finding.header != section:
+        yield from _comment(f"  in [{finding.header}]:")
     yield from (f"#{key} = {one_line(value)}" for key, value in finding.lines.items() if is_writable(key))
 
 

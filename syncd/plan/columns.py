@@ -111,11 +111,11 @@ def created_key(table: Table, settings: TableConfig, columns: tuple[ColumnPlan, 
         return _configured_key(table, settings, columns)
     by_expression = {column.expression: column.name for column in columns}
     candidates = [table.primary_key] if table.primary_key else []
-    candidates += [tuple(n for n in i.columns if n) for i in table.indexes if _is_not_null_key(table, i)]
+    candidates += [tuple(n for n in i.columns if n is not None) for i in table.indexes if _is_not_null_key(table, i)]
     for candidate in candidates:
         names = [by_expression.get(identifier(name)) for name in candidate]
         if None not in names:
-            return tuple(name for name in names if name)
+            return tuple(name for name in names if name is not None)
     return (ROWID_KEY,)
 
 
@@ -132,7 +132,7 @@ def _configured_key(table: Table, settings: TableConfig, columns: tuple[ColumnPl
 
 
 def _is_not_null_key(table: Table, index: Index) -> bool:
-    members = [table.column(name) for name in index.columns if name]
+    members = [table.column(name) for name in index.columns if name is not None]
     return (
         index.unique
         and not index.partial

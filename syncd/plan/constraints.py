@@ -132,11 +132,12 @@ def _index(drawing: _Drawing, index: Index) -> UniquePlan | IndexPlan | None:
         form = "a partial index" if index.partial else "an index over an expression"
         drawing.leave(index.name, f"{form if index.sql else 'a key'} ({reason})", sql)
         return None
-    columns = _target_columns(plan, [name for name in index.columns if name]) or ()
+    columns = _target_columns(plan, [name for name in index.columns if name is not None]) or ()
     plain = index.unique and where is None and members == tuple(map(identifier, columns))
     if plain and set(columns) == set(plan.key):
         return None
-    name = drawing.name(index.name if index.origin == "c" else f"{plan.target}_{'_'.join(columns)}_key")
+    given = index.name if index.origin == "c" else ""
+    name = drawing.name(given or f"{plan.target}_{'_'.join(columns)}_{'key' if index.unique else 'idx'}")
     if plain:
         return UniquePlan(name, columns, deferrable=True)
     ordered = (f"{sql} DESC" if down else sql for sql, down in zip(members, index.descending, strict=True))
@@ -211,7 +212,7 @@ def _is_key(parent: TablePlan, columns: tuple[str, ...]) -> bool:
     keys = [set(parent.key), set(_target_columns(parent, parent.source.primary_key) or ())]
     for index in parent.source.indexes:
         if index.unique and not index.partial and None not in index.columns:
-            keys.append(set(_target_columns(parent, [name for name in index.columns if name]) or ()))
+            keys.append(set(_target_columns(parent, [name for name in index.columns if name is not None]) or ()))
     return set(columns) in keys
 
 

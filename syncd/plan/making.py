@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from types import MappingProxyType
 
-from syncd.config import Config
+from syncd.config import Config, TableConfig
 from syncd.errors import MappingError, SchemaError
 from syncd.model import Catalog, Skipped, Table
 from syncd.plan import columns, mapping, marks
@@ -15,7 +16,7 @@ from syncd.plan.hypertables import with_hypertable, within_hypertables
 from syncd.plan.named import confirm_named
 from syncd.plan.names import cut_name, same_name, styled
 from syncd.plan.order import parents_first
-from syncd.plan.suggesting import FindTable
+from syncd.plan.suggesting import FindTable, listed
 from syncd.plan.typing import ColumnProfile, choose
 from syncd.quoting import identifier
 from syncd.types import TargetType
@@ -136,6 +137,8 @@ def _plan_table(
             f"the target has no table {name}", where=table.name, advice="Create it, or set create_tables = yes"
         )
     values = mapping.carried(table, settings, config.target.names)
+    if unnamed := _unnamed(table, name, values, settings, created=existing is None):
+        raise unnamed
     # The number of a table without a key has its name in tables that are there as well, and goes at promotion.
     taken = {ROWID_KEY} if existing else {ROWID_KEY, *_SYSTEM_COLUMNS}
     if refused := [value.name for value in values if value.name in taken]:
@@ -169,6 +172,25 @@ def _plan_table(
         checks=tuple(RowCheck(name, mapping.enclosed(e.text)) for name, e in settings.checks.items()),
         deletes=settings.deletes,
     )
+
+
+def _unnamed(
+    table: Table, target: str, values: tuple[mapping.Carried, ...], settings: TableConfig, *, created: bool
+) -> MappingError | None:
+    """The error of a table that is named by the empty text, or has a column of that name, as only SQLite allows it."""
+    faults: list[str] = []
+    lines: dict[str, str] = {}
+    if not target:
+        faults.append('the empty name of a table: leave it out by [sync] skip = "", or let it have another one there')
+        lines["target"] = "unnamed"
+    names = {value.name.lower() for value in values}
+    if "" in names:
+        free = next(name for name in chain(["unnamed"], (f"unnamed{n}" for n in count(1))) if name not in names)
+        also = listed([*settings.exclude, ""])
+        faults.append(f"the empty name of a column: leave it out by exclude = {also}, or let it have another one there")
+        lines |= {f"column.{free}": '""'} if created else {"exclude": also}
+    what = f"PostgreSQL does not take {'; nor '.join(faults)}"
+    return MappingError(what, where=table.name, lines=lines) if faults else None
 
 
 def _reserved(table: Table, names: list[str]) -> MappingError:

@@ -10,7 +10,7 @@ from syncd.model import Affinity, Column, Table
 from syncd.plan.names import cut_name, styled
 from syncd.quoting import identifier
 
-_BARE = re.compile(r'"((?:[^"]|"")+)"|\[([^\]]+)\]|`([^`]+)`|(\w+)')
+_BARE = re.compile(r'"((?:[^"]|"")*)"|\[([^\]]+)\]|`([^`]+)`|(\w+)')
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _check_excluded(table: Table, settings: TableConfig) -> None:
 
 def _columns(table: Table, settings: TableConfig, style: NameStyle) -> Iterator[Carried]:
     excluded = {name.lower() for name in settings.exclude}
-    renamed = {table.column(bare_name(e.text) or ""): name for name, e in settings.columns.items()}
+    renamed = {_named_alone(table, e.text): name for name, e in settings.columns.items()}
     given = {name.lower() for name in settings.columns}
     for column in table.columns:
         name = cut_name(styled(column.name, style))
@@ -76,7 +76,7 @@ def _columns(table: Table, settings: TableConfig, style: NameStyle) -> Iterator[
 
 def _expressions(table: Table, settings: TableConfig) -> Iterator[Carried]:
     for name, expression in settings.columns.items():
-        if table.column(bare_name(expression.text) or "") is None:
+        if _named_alone(table, expression.text) is None:
             yield Carried(name, enclosed(expression.text), "BLOB", origin=expression.origin)
 
 
@@ -91,4 +91,10 @@ def bare_name(expression: str) -> str | None:
     if found is None:
         return None
     quoted, bracketed, ticked, plain = found.groups()
-    return str(quoted.replace('""', '"') if quoted else bracketed or ticked or plain)
+    return str(quoted.replace('""', '"') if quoted is not None else bracketed or ticked or plain)
+
+
+def _named_alone(table: Table, expression: str) -> Column | None:
+    """The source's column where an expression is nothing but its name."""
+    name = bare_name(expression)
+    return None if name is None else table.column(name)

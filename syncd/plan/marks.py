@@ -20,7 +20,7 @@ def mark(table: Table, settings: TableConfig, usable_date: Callable[[Table, str]
     if kind is WatermarkKind.NONE:
         return MarkPlan(why="set in the configuration")
     if kind is WatermarkKind.DATE:
-        column = table.column(named or "")
+        column = table.column(named) if named else None
         if column is None:
             raise SchemaError(f"watermark names the column {named}, which the source does not have", where=table.name)
         return MarkPlan(rowid, column.name, settings.lookback, "set in the configuration")

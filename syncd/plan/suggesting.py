@@ -53,7 +53,7 @@ def _alike(name: str, among: Iterable[str]) -> str | None:
 
 def listed(names: Iterable[str]) -> str:
     """Names as a list of the configuration takes them."""
-    return ", ".join(f'"{name}"' if "," in name else name for name in names)
+    return ", ".join(name if name and "," not in name else f'"{name}"' for name in names)
 
 
 def filling(column: str, table: Table, existing: TargetTable, matched: Mapping[str, Carried], find: FindTable) -> str:

@@ -173,7 +173,11 @@ def _index(connection: apsw.Connection, name: str, unique: bool, partial: bool, 
     )
     columns = tuple(column if cid >= 0 else None for cid, column, _, _ in members)
     # An index without SQL of its own belongs to a constraint, and holds columns alone.
-    parts = index_parts(sql) if sql else IndexParts(tuple(identifier(column) for column in columns if column), None)
+    parts = (
+        index_parts(sql)
+        if sql
+        else IndexParts(tuple(identifier(column) for column in columns if column is not None), None)
+    )
     return Index(
         name=name,
         columns=columns,

@@ -157,6 +157,9 @@ class TestValues:
             ('"a, b", c', ("a, b", "c")),
             ('My "odd" table, """quoted"""', ('My "odd" table', '"quoted"')),
             ("시세, 종목", ("시세", "종목")),
+            ('a, "", b', ("a", "", "b")),
+            ('""', ("",)),
+            ("a,, b,", ("a", "b")),
         ],
     )
     def test_lists(self, write: Write, text: str, names: tuple[str, ...]) -> None:
@@ -307,7 +310,7 @@ GOES_ON = "goes on in an indented line; begin each key at the margin"
         ("[DEFAULT]\nx = 1", ["x.ini:1: [DEFAULT]: unknown section"]),
         ("[tables:a]", ["x.ini:1: [tables:a]: unknown section; did you mean `table:a`?"]),
         ("[table]", ["x.ini:1: [table]: unknown section; did you mean `table:NAME`?"]),
-        ("[table:]", ["x.ini:1: [table:]: unknown section; did you mean `table:NAME`?"]),
+        ("[index:]", ["x.ini:1: [index:]: unknown section; did you mean `index:NAME`?"]),
         ("[sync]\nintervall = 5s", ["x.ini:2: [sync] intervall: unknown key; did you mean `interval`?"]),
         ("[target]\nDSN = x", ["x.ini:2: [target] DSN: unknown key; did you mean `dsn`?"]),
         ("[target]\nschema_ = x", ["x.ini:2: [target] schema_: unknown key; did you mean `schema`?"]),

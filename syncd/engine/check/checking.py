@@ -115,7 +115,7 @@ def suggested(report: CheckReport) -> Iterator[str]:
     sections: dict[str, dict[str, str]] = {}
     for finding in report.findings:
         if finding.lines:
-            of_section = sections.setdefault(finding.section or f"table:{finding.table}", {})
+            of_section = sections.setdefault(finding.header, {})
             for key, value in finding.lines.items():
                 of_section[key] = _both(key, of_section[key], value) if key in of_section else value
     for section, lines in sections.items():

@@ -32,12 +32,16 @@ class Finding:
     advice: str = ""
 
     @property
+    def header(self) -> str:
+        """The section that the lines belong to."""
+        return self.section or f"table:{self.table}"
+
+    @property
     def ini(self) -> str:
         """The lines with their section, as they stand in the file; empty where nothing need be written."""
         if not self.lines:
             return ""
-        header = self.section or f"table:{self.table}"
-        return "\n".join([f"[{header}]", *(f"{key} = {value}" for key, value in self.lines.items())])
+        return "\n".join([f"[{self.header}]", *(f"{key} = {value}" for key, value in self.lines.items())])
 
 
 @dataclass(frozen=True)

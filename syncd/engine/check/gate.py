@@ -38,4 +38,5 @@ def confirm_go(sides: Sides) -> None:
 
 
 def _hinders(finding: Finding, loaded: frozenset[str]) -> bool:
-    return finding.gravity is Gravity.BLOCKER and finding.table not in loaded
+    # What speaks of no table has the empty name, as a table may have.
+    return finding.gravity is Gravity.BLOCKER and finding.table not in loaded - {""}

@@ -54,7 +54,13 @@ def _settled(config: Config, lines: Mapping[str, Mapping[str, str]]) -> Config:
 def _with_lines(settings: TableConfig, lines: Mapping[str, str]) -> TableConfig:
     columns = dict(settings.columns) | dict(_columns(lines))
     given = TableConfig.model_validate({"exclude": lines.get("exclude", "")})
-    return settings.model_copy(update={"columns": columns, "exclude": given.exclude or settings.exclude})
+    return settings.model_copy(
+        update={
+            "target": lines.get("target", settings.target),
+            "columns": columns,
+            "exclude": given.exclude or settings.exclude,
+        }
+    )
 
 
 def _columns(lines: Mapping[str, str]) -> Iterator[tuple[str, Expression]]:

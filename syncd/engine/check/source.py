@@ -7,6 +7,7 @@ from pathlib import Path
 from syncd.config import Config, WatermarkKind
 from syncd.engine.check.findings import Finding, Gravity
 from syncd.plan import AUTO_DATE_ROWS, Plan, TablePlan
+from syncd.plan.suggesting import listed
 from syncd.quoting import identifier
 from syncd.source import catalog
 from syncd.source.database import SourceConnection, query
@@ -69,7 +70,7 @@ def of_table(connection: SourceConnection, config: Config, table: TablePlan) -> 
 
 
 def _nulls(connection: SourceConnection, table: TablePlan) -> int:
-    column = table.source.column(table.mark.moment or "")
+    column = table.source.column(table.mark.moment) if table.mark.moment else None
     if column is None or column.not_null:
         return 0
     condition = f"{identifier(column.name)} IS NULL"
@@ -99,7 +100,7 @@ def not_carried(plan: Plan, config: Config) -> Iterator[Finding]:
                 said,
                 skipped.name,
                 section="sync",
-                lines={"skip": ", ".join([*config.sync.skip, *lost])},
+                lines={"skip": listed([*config.sync.skip, *lost])},
                 advice="Or give the table a primary key in the source: its rows are not moved as it is",
             )
         else:
