@@ -1,5 +1,7 @@
 """The commands that look at both sides before anything moves: check, plan."""
 
+from contextlib import closing
+
 import click
 
 from syncd.cli.options import Command, tables_option
@@ -11,7 +13,7 @@ from syncd.engine.check.checking import check_source_alone
 from syncd.engine.preview import Preview, preview, preview_of_source
 from syncd.engine.progress import Silent
 from syncd.engine.sides import Ownership, source_path
-from syncd.errors import RefusedError, RetryError, TargetError
+from syncd.errors import RefusedError, RetryError, TargetError, TargetUnavailableError
 from syncd.source.database import Database
 
 EXIT_REFUSED_TABLE = 1
@@ -32,24 +34,24 @@ def check_command(session: Session, *, quick: bool) -> int:
              syncd check --quick -c app.ini
     """
     session.check_source()
-    report = _checked(session, quick=quick)
+    report, away = _checked(session, quick=quick)
     session.console.show(check_page(report))
+    if away:
+        return away.exit_code
     return 0 if report.is_go else EXIT_NO_GO
 
 
-def _checked(session: Session, *, quick: bool) -> CheckReport:
-    """The report of both sides, or of the source alone where the target cannot be used."""
+def _checked(session: Session, *, quick: bool) -> tuple[CheckReport, TargetUnavailableError | None]:
+    """The report of both sides, or of the source alone where the target cannot be used; and whether it is just away."""
     progress = Silent()
     with session.console.busy("checking"):
         try:
             with session.sides(Ownership.NONE) as sides:
-                return check(sides, progress, quick=quick)
-        except (TargetError, RetryError, RefusedError) as error:
-            database = Database(source_path(session.config))
-            try:
-                return check_source_alone(session.config, database, error, progress, quick=quick)
-            finally:
-                database.close()
+                return check(sides, progress, quick=quick), None
+        except (TargetError, TargetUnavailableError, RefusedError) as error:
+            with closing(Database(source_path(session.config))) as database:
+                report = check_source_alone(session.config, database, error, progress, quick=quick)
+            return report, error if isinstance(error, TargetUnavailableError) else None
 
 
 @click.command("plan", cls=Command)

@@ -27,6 +27,21 @@ def test_a_source_that_is_a_directory(run_syncd: RunSyncd, tmp_path: Path, datab
         assert ended.returncode == 1 and f"{tmp_path}: this is a directory" in ended.stderr
 
 
+def test_a_check_while_the_target_is_away(run_syncd: RunSyncd, source: Path) -> None:
+    sides = ("--source", source, "--target", "postgresql://me@127.0.0.1:1/app")
+    checked = run_syncd("check", *sides)
+    assert (checked.returncode, run_syncd("load", *sides).returncode) == (75, 75)
+    assert "the target cannot be used: connection failed" in checked.stdout
+    assert "This may pass by itself: check again" in checked.stdout and "Trying" not in checked.stdout
+    assert "1 table, every row of them" in checked.stdout
+
+
+def test_a_check_whose_target_wants_another_password(run_syncd: RunSyncd, source: Path, database: str) -> None:
+    checked = run_syncd("check", "--source", source, "--target", f"{database} user=nobody")
+    assert checked.returncode == 4
+    assert "Check user and password of the target" in checked.stdout
+
+
 @pytest.mark.parametrize("how", ["flag", "environment", "file"])
 def test_a_misspelled_target(run_syncd: RunSyncd, source: Path, tmp_path: Path, how: str) -> None:
     (tmp_path / "app.ini").write_text("[target]\ndsn = embeded\n" if how == "file" else "")

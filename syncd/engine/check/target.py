@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 from syncd.engine.check.findings import Finding, Gravity
-from syncd.errors import SyncdError
+from syncd.errors import RetryError, SyncdError
 from syncd.plan import Plan
 from syncd.target.database import Connection
 from syncd.target.environment import Environment, read
@@ -16,7 +16,8 @@ _ROOM_FOR_EACH_BYTE = 2
 
 
 def unreachable(error: SyncdError) -> Finding:
-    return Finding(Gravity.BLOCKER, f"the target cannot be used: {error.what}", advice=error.advice)
+    advice = "This may pass by itself: check again" if isinstance(error, RetryError) else error.advice
+    return Finding(Gravity.BLOCKER, f"the target cannot be used: {error.what}", advice=advice)
 
 
 def of_target(connection: Connection, schema: str, plan: Plan, source_bytes: int) -> Iterator[Finding]:
