@@ -28,7 +28,7 @@ _DEFAULTS = """\
 #watch = yes
 #batch_rows = 20000
 #max_reject_ratio = 0.01
-#state_dir = /var/lib/syncd
+#state_dir = {state_dir}
 #tables =
 #skip =
 """
@@ -36,7 +36,8 @@ _DEFAULTS = """\
 
 def draft_ini(draft: Draft) -> str:
     """The text of the file. Every word of the source in a comment is made printable; names in sections stay."""
-    return "\n".join([*_head(draft), _DEFAULTS, *_left_behind(draft), *_sections(draft)]).rstrip("\n") + "\n"
+    defaults = _DEFAULTS.format(state_dir=one_line(str(draft.state_dir)))
+    return "\n".join([*_head(draft), defaults, *_left_behind(draft), *_sections(draft)]).rstrip("\n") + "\n"
 
 
 def _head(draft: Draft) -> Iterator[str]:

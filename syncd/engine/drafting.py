@@ -12,7 +12,7 @@ from syncd.engine.check import Finding
 from syncd.engine.check.checking import check_source_alone
 from syncd.engine.preview import NOTHING_THERE
 from syncd.engine.progress import Silent
-from syncd.engine.sides import plan_sides
+from syncd.engine.sides import plan_sides, state_home
 from syncd.model import Skipped, Table
 from syncd.plan import TablePlan
 from syncd.plan.typing import ColumnProfile, Profiled, ValueKind
@@ -101,9 +101,13 @@ class TableDraft:
 
 @dataclass(frozen=True)
 class Draft:
-    """The whole source; `findings` are those of the quick check that speak of no planned table."""
+    """The whole source; `findings` are those of the quick check that speak of no planned table.
+
+    `state_dir` is where whoever drafts it keeps private copies, unless told otherwise.
+    """
 
     path: Path
+    state_dir: Path
     tables: tuple[TableDraft, ...]
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
@@ -125,7 +129,7 @@ def draft(config: Config, path: Path) -> Draft:
                 tables.append(_look(connection, table, by_table.pop(table.name, ())))
         tables = list(_with_hypertables(source, tables))
     rest = tuple(finding for found in by_table.values() for finding in found)
-    return Draft(path, tuple(tables), rest, plan.skipped)
+    return Draft(path, state_home(Config()), tuple(tables), rest, plan.skipped)
 
 
 def _look(connection: SourceConnection, plan: TablePlan, findings: tuple[Finding, ...]) -> TableDraft:

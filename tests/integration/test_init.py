@@ -1,6 +1,7 @@
 """The drafted configuration: it works as it stands, says what it found, and overwrites nothing."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -174,3 +175,11 @@ def test_the_source_may_be_named_as_everywhere(run_syncd: RunSyncd, make_source:
     assert run_syncd("--source", source, "init").stdout == wanted
     nameless = run_syncd("init")
     assert (nameless.returncode, "no source is given" in nameless.stderr) == (2, True)
+
+
+def test_it_shows_where_its_user_keeps_private_copies(run_syncd: RunSyncd, make_source: MakeSource) -> None:
+    source = odd_source(make_source)
+    service = run_syncd("init", source, env={"STATE_DIRECTORY": "/srv/state:/srv/more"})
+    assert "\n#state_dir = /srv/state\n" in service.stdout, service.stderr
+    person = run_syncd("init", source, env={"STATE_DIRECTORY": "", "XDG_STATE_HOME": "/srv/ada"})
+    assert f"\n#state_dir = {'/srv/ada/syncd' if os.geteuid() else '/var/lib/syncd'}\n" in person.stdout
