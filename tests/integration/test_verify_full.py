@@ -274,6 +274,20 @@ def test_a_missing_target_table_is_a_difference(items: Move) -> None:
     assert (later.found, later.differences[0].kind) == (1, "not loaded")
 
 
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_table_that_a_load_refused_is_not_loaded(make_move: MakeMove, sync: bool) -> None:
+    move = make_move(ITEMS + "CREATE TABLE odd (id INTEGER PRIMARY KEY, xmin TEXT); INSERT INTO odd VALUES (1, 'a');")
+    assert [table.table for table in move.load().stopped] == ["odd"]
+    move.configure("[table:odd]\ncolumn.low = xmin\n")
+
+    odd = next(table for table in full(move, sync=sync).tables if table.table == "odd")
+
+    assert (odd.source_rows, odd.target_rows, odd.found) == (1, 0, 1)
+    assert odd.differences == (Difference("odd", "not loaded", "", "a load refused it; syncd load tries again"),)
+    move.load()
+    assert [table.found for table in full(move, sync=sync).tables] == [0, 0]
+
+
 def test_without_a_pass_new_rows_are_missing(items: Move) -> None:
     items.write("INSERT INTO item (id) VALUES (101)")
 

@@ -6,7 +6,7 @@ compared: rows that are written meanwhile are no differences.
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import apsw
@@ -88,7 +88,7 @@ class _Verify:
     catchup: Catchup
     progress: Progress
     tables: tuple[TablePlan, ...] = ()
-    absent: tuple[TablePlan, ...] = ()
+    unloaded: Mapping[str, str] = field(default_factory=dict)
     changed: tuple[TableVerdict, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     compared_seconds: float = 0.0
@@ -103,7 +103,7 @@ class _Verify:
         orphans = _orphans(self.catchup.connection, self.sides.schema)
         for one in found.values():
             one.further += orphans.get(one.plan.target, [])
-        return (*(one.verdict() for one in found.values()), *map(self._not_loaded, self.absent), *self.changed)
+        return (*(one.verdict() for one in found.values()), *self._not_loaded(), *self.changed)
 
     def _compare(self, suspects: Suspects | None = None) -> dict[str, Findings]:
         """Compare every table; after a repair those that had `suspects`, and these again."""
@@ -149,11 +149,12 @@ class _Verify:
         there = self.sides.look_at_target()
 
         def observe(connection: apsw.Connection, plan: Plan) -> None:
-            self.changed = tuple(_not_compared(plan, {**there.checkpoints, **self.catchup.known}))
+            known = {**there.checkpoints, **self.catchup.known}
+            self.unloaded = dict(_unloaded(plan, known, there.tables))
+            self.changed = tuple(_not_compared(plan, known, self.unloaded))
             unlike = {verdict.table for verdict in self.changed}
-            self.tables = tuple(t for t in plan.tables if t.target in there.tables and t.name not in unlike)
-            self.absent = tuple(t for t in plan.tables if t.target not in there.tables and t.name not in unlike)
-            for table in self.tables + self.absent:
+            self.tables = tuple(t for t in plan.tables if t.name not in unlike and t.name not in self.unloaded)
+            for table in (t for t in plan.tables if t.name not in unlike):
                 self.counts[table.name] = source_catalog.row_count(connection, table.name, table.where)
             observer(connection, plan)
 
@@ -210,17 +211,30 @@ class _Verify:
             one.check_counts()
         return found
 
-    def _not_loaded(self, plan: TablePlan) -> TableVerdict:
-        said = Difference(plan.name, "not loaded", "", f"the target has no table {plan.target}")
-        return TableVerdict(plan.name, self.counts[plan.name], 0, 0, 0, differences=(said,))
+    def _not_loaded(self) -> Iterator[TableVerdict]:
+        for name, why in self.unloaded.items():
+            said = Difference(name, "not loaded", "", why)
+            yield TableVerdict(name, self.counts[name], 0, 0, 0, differences=(said,))
 
 
-def _not_compared(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[TableVerdict]:
+def _unloaded(plan: Plan, known: Mapping[str, Checkpoint], there: Container[str]) -> Iterator[tuple[str, str]]:
+    """The tables that no load has brought, each with what tells it; one that changed since its load is none."""
+    for table in plan.tables:
+        checkpoint = known.get(table.name)
+        if checkpoint and not checkpoint.is_begun:
+            yield table.name, "a load refused it; syncd load tries again"
+        elif table.target not in there and not (checkpoint and checkpoint.fingerprint != table.fingerprint):
+            yield table.name, f"the target has no table {table.target}"
+
+
+def _not_compared(plan: Plan, known: Mapping[str, Checkpoint], unloaded: Container[str]) -> Iterator[TableVerdict]:
     """The tables that are not what they were when they were loaded: there is no saying what is equal in them."""
     skipped = {table.name for table in plan.skipped}
     errors = {error.where: error.what for error in plan.refused}
     for name, checkpoint in known.items():
         table = plan.table(name)
+        if name in unloaded:
+            continue
         if table and checkpoint.fingerprint != table.fingerprint:
             said = changed(table, checkpoint).what
         elif table or name in skipped:
