@@ -13,6 +13,8 @@ from syncd.engine.timescale.shaped import Shape
 
 _STOPPED = ("final drain", "sweep", "verify", "sequences", "finish")
 _NOTHING = "-"
+_UNRECORDED = "not recorded by the syncd that made this report"
+"""Of what reports tell by now; the record of a cutover stays as it was written."""
 
 Document = Mapping[str, Any]
 
@@ -28,6 +30,8 @@ def html(document: Document) -> str:
         name=Path(document["source"]).name,
         totals=_totals(document["tables"]),
         timeline=_timeline(document),
+        shape=document.get("shape"),
+        unrecorded=_UNRECORDED,
     )
 
 
@@ -43,8 +47,14 @@ def report_page(document: Document) -> Page:
         Paragraph("attempt  {}, {}, {}", (document["attempt"], document["ended"], document["who"])),
         Paragraph("outcome  {}{}", said, outcome),
     )
-    blocks = (*head, Table(columns, steps), *shape_blocks(Shape.from_document(document["shape"])))
+    blocks = (*head, Table(columns, steps), *_shape(document))
     return Page(document, blocks, (Paragraph("the whole: syncd report -o cutover.html"),))
+
+
+def _shape(document: Document) -> tuple[Table | Paragraph, ...]:
+    if "shape" not in document:
+        return (Paragraph("hypertables  {}", (_UNRECORDED,)),)
+    return shape_blocks(Shape.from_document(document["shape"]))
 
 
 def _totals(tables: Sequence[Document]) -> Mapping[str, int | None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from syncd.console.page import Table
+from syncd.console.page import Paragraph, Table
 from syncd.console.proof import html, report_page
 
 STEP = {"step": "verify", "began": "2026-01-01T00:00:01.000Z", "seconds": 2.0, "outcome": "done", "detail": "all"}
@@ -105,3 +105,14 @@ def test_a_terminal_lists_the_hypertables_and_the_policies() -> None:
 
     assert ("bar", "6 mons", 14, 13, 900, 4000, 800, "5.0") in rows
     assert ("compression", "bar", "30 days", "12:00:00") in [row[:4] for row in rows]
+
+
+def test_a_report_of_an_older_syncd_says_what_it_has_no_record_of() -> None:
+    older = {name: value for name, value in DOCUMENT.items() if name != "shape"}
+    said = "not recorded by the syncd that made this report"
+
+    assert said in html(older) and "PostgreSQL has taken over" in html(older)
+    assert said in [
+        value for block in report_page(older).blocks if isinstance(block, Paragraph) for value in block.values
+    ]
+    assert said not in html(DOCUMENT)
