@@ -21,6 +21,7 @@ from syncd.engine.persistence import persistently
 from syncd.engine.profiling import LoadProfile, Profile
 from syncd.engine.progress import Progress
 from syncd.engine.sides import Ownership, Sides
+from syncd.engine.soundness import confirm_sound
 from syncd.engine.verify import Asked
 from syncd.errors import RefusedError, RetryError, TargetError, UsageError
 from syncd.model import Applied, PassReport, Phase, TableReport
@@ -180,6 +181,7 @@ def _sync(session: Session, sides: Sides) -> int:
     catchup = Catchup(sides)
     try:
         with stop.listening(), session.console.busy("catching up"):
+            confirm_sound(sides, stop)
             report = catchup.run(stopping=stop)
     finally:
         catchup.close()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from syncd.config import ForeignKeys, OnConflict
-from syncd.engine import parts
+from syncd.engine import parts, soundness
 from syncd.engine.copying import Part, TableLoad, Worker, too_many
 from syncd.engine.crew import Job, run_crew
 from syncd.engine.progress import Progress, Step
@@ -22,7 +22,7 @@ from syncd.errors import SchemaError, TargetUnavailableError
 from syncd.log import event
 from syncd.model import Applied, PassReport, Phase, Skipped, TableReport
 from syncd.plan import Plan, TablePlan
-from syncd.source import integrity, snapshot
+from syncd.source import snapshot
 from syncd.source.database import Database
 from syncd.target import catalog as target_catalog
 from syncd.target import ddl, reject, replacing
@@ -66,7 +66,9 @@ def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> lis
     reports = [_stop_unloaded(sides, error.where, error, "table_refused") for error in plan.refused]
     known = sides.state.checkpoints(sides.control)
     wanted = [table for table in plan.tables if _is_to_load(table, known)]
-    if wanted:
+    if not wanted:
+        soundness.confirm_sound(sides, stopping)
+    else:
         with progress.measuring("", Step.SNAPSHOT):
             origin = _origin(sides, known)
         with policies.paused(sides):
@@ -144,7 +146,7 @@ def _load_tables(
             with translated(), guard(worker.connection), loads[table].measuring(Step.WAIT):
                 _finish_table(sides, worker.connection, loads[table])
 
-    sound = integrity.checked(origin.path, sides.source.path, stopping) if private else nullcontext()
+    sound = soundness.checked(sides, origin.path, stopping) if private else nullcontext()
     try:
         with sound:
             run_crew(workers, {name: Job(load.waits_for, load.parts) for name, load in loads.items()}, copy, finish)

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-from contextlib import closing
 from pathlib import Path
 
-import apsw
 import pytest
 
 from syncd.market.build import create
 from tests.plugins.cli import RunSyncd, StartSyncd
+from tests.plugins.damage import damage_last_page
 from tests.plugins.patience import wait_until
 from tests.plugins.scene import MakeScene, Scene
 from tests.plugins.source import MakeSource, OpenWriter
@@ -124,6 +123,24 @@ def test_damage_where_no_row_lies_is_found_by_a_load(scene: Scene, run_syncd: Ru
     assert "the database is damaged" in ended.stderr
 
 
+def test_damage_that_a_load_found_is_told_again_until_the_source_is_mended(scene: Scene, run_syncd: RunSyncd) -> None:
+    sound = scene.source.read_bytes()
+    damage_last_page(scene.source, "idx_trades_status")
+    assert run_syncd("load", "-c", scene.config, timeout=20).returncode == 1
+    assert scene.is_loaded
+    for command in ("run", "sync", "load"):
+        ended = run_syncd(command, "-c", scene.config, timeout=20)
+        assert ended.returncode == 1, ended.stderr
+        assert f"{scene.source}: the database is damaged" in ended.stderr
+    checked = run_syncd("cutover", "--check", "-c", scene.config)
+    assert checked.returncode == 4 and "the database is damaged" in checked.stdout, checked.stderr
+
+    scene.source.write_bytes(sound)
+
+    assert run_syncd("sync", "-c", scene.config).returncode == 0
+    assert "the database is damaged" not in run_syncd("cutover", "--check", "-c", scene.config).stdout
+
+
 def test_rows_against_a_constraint_are_no_damage(
     make_source: MakeSource, database: str, tmp_path: Path, run_syncd: RunSyncd
 ) -> None:
@@ -224,15 +241,3 @@ def spoil(source: Path, fault: str) -> None:
             source.touch()
         case "text":
             source.write_text("ticker,region\n" * 1000)
-
-
-def damage_last_page(source: Path, name: str) -> None:
-    """Overwrite the last leaf of a table or an index; nobody has the file open."""
-    with closing(apsw.Connection(str(source))) as database:
-        database.execute("PRAGMA journal_mode = DELETE")
-        found = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path DESC LIMIT 1"
-        page = int(database.execute(found, (name,)).get)
-        size = int(database.pragma("page_size"))
-    with source.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * size)

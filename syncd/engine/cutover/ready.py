@@ -10,6 +10,7 @@ from syncd.engine.cutover import hooks
 from syncd.engine.cutover.asked import Asked
 from syncd.engine.cutover.prediction import Prediction, predict
 from syncd.engine.sides import Sides
+from syncd.engine.soundness import last_damage
 from syncd.engine.timescale.steps import Kind
 from syncd.errors import RefusedError, StopError, TableError
 from syncd.model import PassReport, Phase
@@ -54,6 +55,7 @@ def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport) -> ReadyRepor
     with translated():
         known = sides.checkpoints()
         found = (
+            *_soundness(sides),
             *tables(plan, known),
             *_lag(last),
             *_rejects(sides, asked),
@@ -64,6 +66,11 @@ def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport) -> ReadyRepor
             *_shape(sides),
         )
         return ReadyReport(found, predict(sides, plan, asked, last.seconds), last.seconds, len(plan.tables))
+
+
+def _soundness(sides: Sides) -> Iterator[Obstacle]:
+    if damage := last_damage(sides):
+        yield Obstacle("source", f"the database is damaged: {damage}; mend it, then syncd load")
 
 
 def _shape(sides: Sides) -> Iterator[Obstacle]:
