@@ -12,4 +12,7 @@ pytest_plugins = [
     "tests.plugins.browser",
     "tests.plugins.exactness",
     "tests.plugins.runbook",
+    "tests.plugins.settings",
+    "tests.plugins.logs",
+    "tests.plugins.consoles",
 ]
