@@ -84,7 +84,8 @@ def plan_sides(connection: SourceConnection, there: TargetSide, config: Config, 
         raise SourceError("the source holds no table", where=source_name, advice="Check the path of the source")
     ours = {name: checkpoint.definition for name, checkpoint in there.checkpoints.items() if checkpoint.created}
     compiled = expressions.compiled(connection, catalog, config)
-    return compiled.told(planning.make(catalog, there.tables, config, facts(connection), ours, compiled.errors))
+    loaded = frozenset(name for name, checkpoint in there.checkpoints.items() if checkpoint.is_begun)
+    return compiled.told(planning.make(catalog, there.tables, config, facts(connection), ours, compiled.errors, loaded))
 
 
 def facts(connection: SourceConnection) -> Facts:

@@ -1,6 +1,6 @@
 """Making a plan from the two catalogues and the configuration alone."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from types import MappingProxyType
@@ -50,15 +50,17 @@ def make(
     facts: Facts,
     ours: Mapping[str, Definition | None] = MappingProxyType({}),
     unusable: tuple[SchemaError, ...] = (),
+    loaded: Collection[str] = frozenset(),
 ) -> Plan:
     """Plan every selected table.
 
     `ours` are the source's tables for which syncd made the target's table, with what they were then. `unusable` are the
-    errors of tables that are refused whatever the two sides look like.
+    errors of tables that are refused whatever the two sides look like. `loaded` are the tables that a load has begun:
+    the source may have lost one since.
 
     Raises ConfigError where the configuration names a table that is not there.
     """
-    confirm_named(catalog, {_target_name(table, config) for table in catalog.tables}, targets, config)
+    confirm_named(catalog, {_target_name(table, config) for table in catalog.tables}, targets, loaded, config)
     chosen, left_out = _chosen(catalog, config)
     landing = {_target_name(table, config).lower(): table for table in chosen}
 

@@ -7,14 +7,16 @@ from syncd.errors import ConfigError, SchemaError
 from syncd.model import Catalog
 
 
-def confirm_named(catalog: Catalog, landing: Iterable[str], there: Iterable[str], config: Config) -> None:
-    """Raise ConfigError, with a line for each name that no table has.
+def confirm_named(
+    catalog: Catalog, landing: Iterable[str], there: Iterable[str], loaded: Collection[str], config: Config
+) -> None:
+    """Raise ConfigError, with a line for each name that no table has, nor one had that was `loaded`.
 
     `landing` are the names under which the source's tables come into the target, `there` the target's tables. Their
     case is let go: how a table that is there spells its name is not known where the target cannot be asked.
     """
     landing = sorted(landing)
-    of_source = tuple(_of_source(catalog, config))
+    of_source = tuple(_of_source(catalog, loaded, config))
     of_target = tuple(_of_target(config, landing, {name.lower() for name in (*landing, *there)}))
     advice = []
     if of_source:
@@ -25,22 +27,23 @@ def confirm_named(catalog: Catalog, landing: Iterable[str], there: Iterable[str]
         raise ConfigError("\n".join((*of_source, *of_target)), advice="\n  ".join(advice))
 
 
-def _of_source(catalog: Catalog, config: Config) -> Iterator[str]:
+def _of_source(catalog: Catalog, loaded: Collection[str], config: Config) -> Iterator[str]:
     names = tuple(table.name for table in catalog.tables)
     reasons = {one.name.lower(): one.reason for one in catalog.skipped}
     lost = {one.name.lower() for one in catalog.skipped if one.is_lost}
+    gone = {name.lower() for name in loaded} - reasons.keys()
 
     def reason(name: str, form: str) -> str:
         return reasons.get(name.lower()) or f"no such table in the source{_meant(name, names, form)}"
 
     for name in config.sync.tables:
-        if catalog.table(name) is None:
+        if catalog.table(name) is None and name.lower() not in gone:
             yield f"{config.place('sync', 'tables')}: {name}: {reason(name, '{}')}"
     for name in config.sync.skip:
-        if catalog.table(name) is None and name.lower() not in lost:
+        if catalog.table(name) is None and name.lower() not in lost | gone:
             yield f"{config.place('sync', 'skip')}: {name}: {reason(name, '{}')}"
     for name in config.tables:
-        if name not in names:
+        if name not in names and (name not in loaded or name.lower() in reasons):
             yield f"{config.place(f'table:{name}')}: {reason(name, '[table:{}]')}"
 
 

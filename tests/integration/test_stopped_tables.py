@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from syncd.service.counters import Counters
 from tests.plugins.cli import RunSyncd
@@ -36,11 +37,14 @@ def test_a_table_that_vanished_from_the_target_stops_and_the_others_go_on(
         assert phases == [("kept", "catchup"), ("lost", "stopped")]
 
 
+@pytest.mark.parametrize("named", ["", "[table:lost]\nlookback = 1m\n[sync]\ntables = kept, lost\n"])
 def test_a_table_that_vanished_from_the_source_stops_and_the_others_go_on(
-    make_source: MakeSource, open_writer: OpenWriter, database: str, run_syncd: RunSyncd
+    make_source: MakeSource, open_writer: OpenWriter, database: str, run_syncd: RunSyncd, named: str
 ) -> None:
     source = make_source(_TWO_TABLES)
-    sides = ("--source", str(source), "--target", database)
+    config = source.parent / "syncd.ini"
+    config.write_text(named)
+    sides = ("-c", str(config), "--source", str(source), "--target", database)
     assert run_syncd("load", *sides).returncode == 0
     writer = open_writer(source)
     writer.execute("INSERT INTO kept VALUES (2, 'two')")
