@@ -84,8 +84,11 @@ class Catchup:
 
     @property
     def not_loaded(self) -> frozenset[str]:
-        """The tables of the plan that no load has finished."""
-        return frozenset(table.name for table in self.plan.tables) - self.known.keys() if self.plan else frozenset()
+        """The tables of the source that no load has finished, also those that cannot be carried."""
+        if not self.plan:
+            return frozenset()
+        wanted = (*(table.name for table in self.plan.tables), *(error.where for error in self.plan.refused))
+        return frozenset(wanted) - self.known.keys()
 
     def has_news(self) -> bool:
         """Whether the source changed since the last pass; the lag is told."""
@@ -341,4 +344,4 @@ class Catchup:
 def _is_loaded(checkpoint: Checkpoint, among: Iterable[Checkpoint]) -> bool:
     """Whether a table's load is done: no range of it is left."""
     parts = any(other.table == checkpoint.table and other.part != TABLE_PART for other in among)
-    return checkpoint.is_begun and checkpoint.phase is not Phase.LOAD and not parts
+    return checkpoint.is_loaded and not parts

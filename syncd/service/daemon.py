@@ -11,7 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from syncd.config import Config
 from syncd.engine.catchup import Catchup
-from syncd.engine.check import confirm_go
+from syncd.engine.check import NoGoError, confirm_go
 from syncd.engine.load import load
 from syncd.engine.pace import Pace
 from syncd.engine.sides import Ownership, Sides, confirm_not_promoted, opened, source_path, take_over
@@ -115,7 +115,7 @@ class _Daemon:
         self.notifier.ready()
         event("INFO", "started", f"at work on {sides.source.path}", target=sides.target.shown)
         if not self.force:
-            confirm_go(sides)
+            _confirm_go(sides)
         self.sampler.pace.ask(control.read(sides.control, sides.state.source_name))
         self._load(sides)
         sides.lock.listen()
@@ -236,6 +236,20 @@ class _Daemon:
                 observer.stop()
                 observer.join()
             scheduler.shutdown(wait=False)
+
+
+def _confirm_go(sides: Sides) -> None:
+    """Raise NoGoError where the first load would meet a problem.
+
+    Once a table is loaded, one that came since keeps no other from going on: the load stops what it cannot carry, as it
+    does where the table comes while the daemon runs.
+    """
+    try:
+        confirm_go(sides)
+    except NoGoError as error:
+        if not any(checkpoint.is_loaded for checkpoint in sides.checkpoints().values()):
+            raise
+        event("ERROR", "check_no_go", str(error))
 
 
 def _trigger(config: Config) -> CronTrigger | IntervalTrigger:

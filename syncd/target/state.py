@@ -41,6 +41,11 @@ class Checkpoint:
         """Whether a load of the table ever began."""
         return bool(self.fingerprint)
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether a load of the table ever ended, be it by an error of the table's own."""
+        return self.is_begun and self.phase is not Phase.LOAD
+
 
 @dataclass(frozen=True)
 class SourceState:

@@ -1,8 +1,10 @@
 """Signals to the daemon and to a load, and what a crash leaves on the disk."""
 
+import json
 import shutil
 import signal
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -89,6 +91,40 @@ def test_a_new_column_and_a_new_table_are_taken_up_by_a_daemon_at_work(
     assert daemon.terminate(QUICKLY) == 0
     verified = run_syncd("verify", "--mode", "full", *sides)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_new_table_that_cannot_be_carried_keeps_no_other_from_going_on(
+    make_source: MakeSource, open_writer: OpenWriter, database: str, start_syncd: StartSyncd, run_syncd: RunSyncd
+) -> None:
+    source = make_source("CREATE TABLE item (id INTEGER PRIMARY KEY); CREATE TABLE odd (id INTEGER, xmin TEXT);")
+    sides = ("--source", source, "--target", database)
+    writer = open_writer(source)
+    assert run_syncd("run", *sides).returncode == 4
+    writer.execute("DROP TABLE odd")
+
+    def told() -> dict[str, tuple[str, str]]:
+        status = json.loads(run_syncd("status", "--json", *sides).stdout)
+        return {table["table"]: (table["phase"], table["error"]) for table in status["tables"]}
+
+    def landed(id_: int) -> bool:
+        with closing(psycopg.connect(database, autocommit=True)) as connection:
+            return connection.execute("SELECT FROM item WHERE id = %s", [id_]).fetchone() is not None
+
+    daemon = start_syncd("run", *sides)
+    daemon.wait_for("event=table_loaded")
+    writer.execute("CREATE TABLE odd (id INTEGER, xmin TEXT)")
+    for id_ in (1, 2):
+        wait_until(lambda: "odd" in told(), "the table is seen in status")
+        phase, error = told()["odd"]
+        assert (phase, "xmin_of_the_source" in error) == ("stopped", True)
+        writer.execute(f"INSERT INTO item VALUES ({id_})")
+        wait_until(partial(landed, id_), "the other goes on")
+        assert daemon.terminate(QUICKLY) == 0
+        daemon = start_syncd("run", *sides)
+        daemon.wait_for("event=table_refused")
+    assert "event=check_no_go" in daemon.stderr
+    assert daemon.terminate(QUICKLY) == 0
+    assert "odd" in run_syncd("sync", *sides).stderr
 
 
 def test_sighup_reads_a_changed_interval(scene: Scene, start_syncd: StartSyncd) -> None:

@@ -5,7 +5,6 @@ from syncd.engine.check.findings import CheckReport, Finding, Gravity
 from syncd.engine.progress import Silent
 from syncd.engine.sides import Sides
 from syncd.errors import NotReadyError
-from syncd.model import Phase
 from syncd.source import catalog
 
 
@@ -25,9 +24,7 @@ class NoGoError(NotReadyError):
 
 def confirm_go(sides: Sides) -> None:
     """Raise NoGoError where a load would meet a problem that must be settled first; nothing where all is loaded."""
-    loaded = frozenset(
-        name for name, known in sides.checkpoints().items() if known.is_begun and known.phase is not Phase.LOAD
-    )
+    loaded = frozenset(name for name, known in sides.checkpoints().items() if known.is_loaded)
     with sides.source.transaction() as connection:
         names = frozenset(table.name for table in catalog.read(connection).tables)
     if names <= loaded:
