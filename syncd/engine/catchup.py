@@ -42,10 +42,10 @@ class Catchup:
     def __init__(self, sides: Sides, pace: Pace | None = None, lag: Lag | None = None) -> None:
         """`pace` says which tables may go on; `lag` is told what was found and applied."""
         self._sides = sides
-        self._pace = pace or Pace()
+        self.pace = pace or Pace()
         self._lag = lag or Lag()
         self.connection: Connection = sides.connect()
-        self._writer = Writer(sides, self.connection, self._pace)
+        self._writer = Writer(sides, self.connection, self.pace)
         self._readers: Readers | None = None
         self._schema_version = -1
         self._seen: int | None = None
@@ -160,7 +160,7 @@ class Catchup:
         table.
         """
         for table in again:
-            self._pace.wait(table)
+            self.pace.wait(table)
         began, moment, is_first = time.monotonic(), self._lag.began(), self._seen is None
         with translated(), guard(self.connection):
             self._recall_once()
@@ -171,7 +171,7 @@ class Catchup:
             settled = self._settle({} if is_first or self._writer.in_batches else rejects, rejects, stopping)
         reports = together((*done.tables, *settled.tables))
         self._has_rejects = bool(rejects) or any(report.applied.rejected for report in reports)
-        self._held |= frozenset(name for name in self.known if self._pace.is_paused(name))
+        self._held |= frozenset(name for name in self.known if self.pace.is_paused(name))
         self._left_out = not (thorough and ties) or bool(self._held)
         stopped = frozenset(name for name, known in self.known.items() if known.phase is Phase.STOPPED)
         self._behind = self._held | stopped
@@ -267,7 +267,7 @@ class Catchup:
         """The tables that somebody holds back now, and those below them: their rows may need parents that wait."""
         held: set[str] = set()
         for table in plan.tables:
-            if not self._pace.is_free and (self._pace.holds(table.name) or held.intersection(table.parents)):
+            if not self.pace.is_free and (self.pace.holds(table.name) or held.intersection(table.parents)):
                 held.add(table.name)
         return frozenset(held)
 

@@ -72,6 +72,32 @@ def test_a_view_over_a_key_that_goes_is_seen_before(scene: Scene, run_syncd: Run
     assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 0
 
 
+def test_a_pause_is_in_the_way_as_status_says(
+    scene: Scene, run_syncd: RunSyncd, start_syncd: StartSyncd, open_writer: OpenWriter
+) -> None:
+    def count() -> list[tuple[object, ...]]:
+        return scene.ask("SELECT count(*) FROM exchange_rate_history WHERE currency = 'CHF'")
+
+    daemon = start_syncd("run", "-c", scene.config)
+    daemon.wait_for("event=started")
+    assert run_syncd("pause", "exchange_rate_history", "-c", scene.config).returncode == 0
+    told = "No table stands still: paused: exchange_rate_history"
+    wait_until(lambda: told in run_syncd("status", "--json", "-c", scene.config).stdout, "status tells of the pause")
+    writer = open_writer(scene.source)
+    writer.execute("INSERT INTO exchange_rate_history (currency, rate, rate_date) VALUES ('CHF', 1, '2031-01-01')")
+    writer.close()
+
+    refused = run_syncd("cutover", "--check", "-c", scene.config)
+
+    assert (refused.returncode, refused.stdout.splitlines()[-1]) == (4, "NO-GO")
+    assert "exchange_rate_history: paused by" in refused.stdout
+    assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 4
+    assert count() == [(0,)]
+    assert run_syncd("resume", "exchange_rate_history", "-c", scene.config).returncode == 0
+    assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 0
+    assert count() == [(1,)]
+
+
 def test_what_follows_the_promotion_is_done_again(scene: Scene, run_syncd: RunSyncd, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     add(scene, on_promote=f"test -e {flag}", seal="rename")

@@ -1,8 +1,9 @@
 """The ready check: whether a cutover may begin, and how long it will stop writes."""
 
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.config import FenceKind, SealKind
 from syncd.engine import timescale
@@ -17,7 +18,8 @@ from syncd.model import PassReport, Phase
 from syncd.plan import ROWID_KEY, Plan
 from syncd.source import seal
 from syncd.source.fence import confirm_writable
-from syncd.target import ddl, promotion, proven, sequences
+from syncd.target import control, ddl, promotion, proven, sequences
+from syncd.target.control import Control
 from syncd.target.database import translated
 from syncd.target.state import Checkpoint
 from syncd.wording import counted
@@ -50,13 +52,23 @@ class ReadyReport:
         return all(obstacle.warning for obstacle in self.obstacles)
 
 
-def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport) -> ReadyReport:
-    """Look at everything that could end a cutover behind the fence. `last` is the pass that was just made."""
+def pauses(sides: Sides) -> tuple[Control, ...]:
+    """What somebody paused. Throttles slow down the daemon alone."""
+    asked = control.read(sides.control, sides.state.source_name)
+    return tuple(replace(one, rows_per_second=None) for one in asked if one.paused)
+
+
+def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport, paused: tuple[Control, ...]) -> ReadyReport:
+    """Look at everything that could end a cutover behind the fence.
+
+    `last` is the pass that was just made, `paused` what it left alone.
+    """
     with translated():
         known = sides.checkpoints()
         found = (
             *_soundness(sides),
             *tables(plan, known),
+            *_paused(paused),
             *_lag(last),
             *_rejects(sides, asked),
             *_verified(sides, plan, asked),
@@ -117,6 +129,13 @@ def _left_out(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]
     told = {table.name for table in plan.tables} | {skipped.name for skipped in plan.skipped}
     for name in known.keys() - told - {error.where for error in plan.refused}:
         yield Obstacle(name, "the source has this table no longer")
+
+
+def _paused(paused: tuple[Control, ...]) -> Iterator[Obstacle]:
+    """Whoever paused something has a reason, which whoever cuts over may not know."""
+    for asked in paused:
+        resume = f"syncd resume {shlex.quote(asked.table)}" if asked.table else "syncd resume"
+        yield Obstacle(asked.table or "every table", f"paused by {asked.who}, {asked.since}: {resume}")
 
 
 def _lag(last: PassReport) -> Iterator[Obstacle]:

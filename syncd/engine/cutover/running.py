@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -45,21 +45,20 @@ class CutoverReport:
 
 def check(sides: Sides, asked: Asked) -> ready.ReadyReport:
     """Make a pass, and tell whether a cutover may begin. Changes nothing else."""
-    catchup = Catchup(sides)
-    try:
+    with closing(Catchup(sides)) as catchup:
         return _look(sides, catchup, asked)[0]
-    finally:
-        catchup.close()
 
 
 def _look(sides: Sides, catchup: Catchup, asked: Asked) -> tuple[ready.ReadyReport, Plan]:
-    """Two passes: the first brings what is new, the second tells how long one takes."""
+    """Two passes: the first brings what is new, but for what is paused; the second tells how long one takes."""
     if not sides.checkpoints():
         raise NotReadyError("nothing is loaded yet", where=str(sides.source.path), advice="First: syncd load")
+    pauses = ready.pauses(sides)
+    catchup.pace.ask(pauses)
     catchup.run()
     last = catchup.run()
     plan = frozen.planned(sides)
-    return ready.look(sides, plan, asked, last), plan
+    return ready.look(sides, plan, asked, last, pauses), plan
 
 
 def cut_over(
