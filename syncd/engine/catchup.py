@@ -9,6 +9,7 @@ from types import MappingProxyType
 import apsw
 
 from syncd.engine.again import ReadAgain
+from syncd.engine.forgetting import forget_gone, gone
 from syncd.engine.growing import NewColumns, changed_tables, take_up
 from syncd.engine.lag import Lag
 from syncd.engine.pace import Pace
@@ -16,7 +17,7 @@ from syncd.engine.reading import NO_BASE, NextBase, Readers, TableReading
 from syncd.engine.sides import Sides, TargetSide
 from syncd.engine.spool import Spool
 from syncd.engine.writing import Rejects, Writer
-from syncd.errors import NotReadyError, SchemaError
+from syncd.errors import NotReadyError
 from syncd.model import PassReport, Phase, TableReport, together
 from syncd.plan import Plan
 from syncd.plan.drift import Definition
@@ -253,6 +254,8 @@ class Catchup:
             if readers:
                 self._grow(readers.plan, grown)
             there = self._sides.look_at_target()
+        for table in forget_gone(self._sides, self.connection, readers.plan, self._writer.known):
+            del self._writer.known[table]
         return seen, readings, self._stop_lost(readers.plan)
 
     def _grow(self, plan: Plan, grown: NewColumns) -> None:
@@ -325,10 +328,7 @@ class Catchup:
         """Stop the tables that the plan cannot carry any more: gone from the source, or at odds with the target."""
         there = {table.name for table in plan.tables} | {skipped.name for skipped in plan.skipped}
         errors = {error.where: error for error in plan.refused}
-        why = {
-            name: errors.get(name) or SchemaError("the source has this table no longer", where=name)
-            for name in self._writer.known.keys() - there
-        }
+        why = {name: errors.get(name) or gone(name) for name in self._writer.known.keys() - there}
         return tuple(
             self._writer.stop(name, error)
             for name, error in why.items()

@@ -14,6 +14,7 @@ from syncd.config import ForeignKeys, OnConflict
 from syncd.engine import parts, soundness
 from syncd.engine.copying import Part, TableLoad, Worker, too_many
 from syncd.engine.crew import Job, run_crew
+from syncd.engine.forgetting import forget_gone
 from syncd.engine.progress import Progress, Step
 from syncd.engine.sides import Sides
 from syncd.engine.timescale import policies
@@ -63,6 +64,7 @@ def _load(sides: Sides, progress: Progress, stopping: Callable[[], bool]) -> lis
     with transaction(sides.control):
         sides.state.confirm_epoch(sides.control)
         sides.state.drop_unbegun(sides.control)
+    forget_gone(sides, sides.control, plan, there.checkpoints)
     reports = [_stop_unloaded(sides, error.where, error, "table_refused") for error in plan.refused]
     known = sides.state.checkpoints(sides.control)
     wanted = [table for table in plan.tables if _is_to_load(table, known)]

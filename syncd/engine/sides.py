@@ -61,7 +61,8 @@ class Sides:
 
     def look_at_target(self) -> "TargetSide":
         """What a plan needs to know of the target. Ask before the source's transaction, which must not wait for it."""
-        return TargetSide(self.checkpoints(), target_catalog.read(self.control, self.schema))
+        forgotten = self.state.forgotten(self.control)
+        return TargetSide(self.checkpoints(), target_catalog.read(self.control, self.schema), forgotten)
 
     def plan(self, connection: SourceConnection, there: "TargetSide") -> Plan:
         """Plan every table from both catalogues; call it in a transaction of the source."""
@@ -70,10 +71,19 @@ class Sides:
 
 @dataclass(frozen=True)
 class TargetSide:
-    """The target as a plan sees it: each table's own checkpoint, and the tables that are there."""
+    """The target as a plan sees it: each table's own checkpoint, and the tables that are there.
+
+    `forgotten` are tables that were loaded, and were gone from the source when somebody left them out.
+    """
 
     checkpoints: Mapping[str, Checkpoint]
     tables: Mapping[str, TargetTable]
+    forgotten: frozenset[str] = frozenset()
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """The tables that the source has, or once had."""
+        return self.forgotten | self.checkpoints.keys()
 
 
 def plan_sides(connection: SourceConnection, there: TargetSide, config: Config, source_name: str) -> Plan:
@@ -84,8 +94,8 @@ def plan_sides(connection: SourceConnection, there: TargetSide, config: Config, 
         raise SourceError("the source holds no table", where=source_name, advice="Check the path of the source")
     ours = {name: checkpoint.definition for name, checkpoint in there.checkpoints.items() if checkpoint.created}
     compiled = expressions.compiled(connection, catalog, config)
-    loaded = frozenset(name for name, checkpoint in there.checkpoints.items() if checkpoint.is_begun)
-    return compiled.told(planning.make(catalog, there.tables, config, facts(connection), ours, compiled.errors, loaded))
+    known = facts(connection)
+    return compiled.told(planning.make(catalog, there.tables, config, known, ours, compiled.errors, there.loaded))
 
 
 def facts(connection: SourceConnection) -> Facts:

@@ -212,12 +212,16 @@ class TablePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every table to be carried, parents before children. `refused` are the tables whose two sides do not fit."""
+    """Every table to be carried, parents before children. `refused` are the tables whose two sides do not fit.
+
+    `gone` are tables that were loaded, that the source has no longer, and that the configuration leaves out.
+    """
 
     tables: tuple[TablePlan, ...]
     skipped: tuple[Skipped, ...]
     refused: tuple[SchemaError, ...] = ()
     foreign_keys: ForeignKeys = ForeignKeys.AUTO
+    gone: tuple[str, ...] = ()
 
     def table(self, name: str) -> TablePlan | None:
         return next((table for table in self.tables if table.name == name), None)

@@ -55,13 +55,14 @@ def make(
     """Plan every selected table.
 
     `ours` are the source's tables for which syncd made the target's table, with what they were then. `unusable` are the
-    errors of tables that are refused whatever the two sides look like. `loaded` are the tables that a load has begun:
-    the source may have lost one since.
+    errors of tables that are refused whatever the two sides look like. `loaded` are the tables that a load has begun,
+    or that were forgotten: the source may have lost one since.
 
-    Raises ConfigError where the configuration names a table that is not there.
+    Raises ConfigError where the configuration names a table that is not there, or a column that it has not.
     """
     confirm_named(catalog, {_target_name(table, config) for table in catalog.tables}, targets, loaded, config)
     chosen, left_out = _chosen(catalog, config)
+    gone = _gone(catalog, config, loaded)
     landing = {_target_name(table, config).lower(): table for table in chosen}
 
     def find(target: str) -> Table | None:
@@ -85,7 +86,8 @@ def make(
     ordered = tuple(linked[name] for name in parents_first({n: p.parents for n, p in linked.items()}))
     views = tuple(Skipped(f"view {view.name}", f"a view: {view.sql}") for view in catalog.views)
     skipped = tuple(_unless_left_out(one, config) for one in catalog.skipped)
-    return Plan(ordered, skipped + views + left_out, tuple(refused), config.target.foreign_keys)
+    left_out += tuple(Skipped(name, "gone from the source, and left out by the configuration") for name in gone)
+    return Plan(ordered, skipped + views + left_out, tuple(refused), config.target.foreign_keys, gone)
 
 
 def _unless_left_out(skipped: Skipped, config: Config) -> Skipped:
@@ -93,6 +95,12 @@ def _unless_left_out(skipped: Skipped, config: Config) -> Skipped:
     wanted, unwanted = ({name.lower() for name in names} for names in (config.sync.tables, config.sync.skip))
     name = skipped.name.lower()
     return replace(skipped, is_lost=False) if name in unwanted or (wanted and name not in wanted) else skipped
+
+
+def _gone(catalog: Catalog, config: Config, loaded: Collection[str]) -> tuple[str, ...]:
+    unwanted = {name.lower() for name in config.sync.skip}
+    there = {table.name.lower() for table in catalog.tables} | {one.name.lower() for one in catalog.skipped}
+    return tuple(sorted(name for name in loaded if name.lower() in unwanted - there))
 
 
 def _chosen(catalog: Catalog, config: Config) -> tuple[list[Table], tuple[Skipped, ...]]:

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass, field
 
+from psycopg import sql
+
 from syncd.errors import LockHeldError, SourceReplacedError
 from syncd.model import Identity, LastVerify, Mark, Phase, TableStatus
 from syncd.plan.drift import Definition
@@ -11,6 +13,8 @@ from syncd.target.sql import statement
 
 TABLE_PART = 0
 """The part of a table's own checkpoint; parts from 1 on are ranges of its load."""
+FORGOTTEN = "table_forgotten"
+"""The event that tells of a table whose checkpoint went."""
 VERIFIED = "verified"
 """The event that tells the result of a verify."""
 
@@ -196,6 +200,21 @@ class State:
         connection.execute(
             "DELETE FROM syncd.checkpoint WHERE source_name = %s AND fingerprint = ''", [self.source_name]
         )
+
+    def forget(self, connection: Connection, table: str, detail: str) -> None:
+        """Forget all that is kept of a table, but for the event that tells of it; its rows stay where they are."""
+        for kept in ("checkpoint", "touched", "settled", "reject", "control"):
+            query = sql.SQL("DELETE FROM {} WHERE source_name = %s AND table_name = %s")
+            connection.execute(query.format(sql.Identifier("syncd", kept)), [self.source_name, table])
+        self.record(connection, "WARNING", FORGOTTEN, table, detail)
+
+    def forgotten(self, connection: Connection) -> frozenset[str]:
+        """The tables that were forgotten once."""
+        if not self.exists(connection):
+            return frozenset()
+        with translated():
+            query = "SELECT DISTINCT table_name FROM syncd.event WHERE source_name = %s AND event = %s"
+            return frozenset(name for (name,) in connection.execute(query, [self.source_name, FORGOTTEN]))
 
     def forget_positions(self, connection: Connection) -> None:
         """Let every table be loaded again, what syncd created stays known: the source is another file."""

@@ -10,6 +10,7 @@ from syncd.engine import timescale
 from syncd.engine.cutover import hooks
 from syncd.engine.cutover.asked import Asked
 from syncd.engine.cutover.prediction import Prediction, predict
+from syncd.engine.forgetting import gone
 from syncd.engine.sides import Sides
 from syncd.engine.soundness import last_damage
 from syncd.engine.timescale.steps import Kind
@@ -123,12 +124,13 @@ def _left_out(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]
         if skipped.is_lost:
             said = f"its rows would stay behind, unless [sync] skip names it: {skipped.reason}"
             yield Obstacle(skipped.name, said)
-        elif skipped.name in known:
+        elif skipped.name in known or skipped.name in plan.gone:
             said = f"it was loaded, and is {skipped.reason} now: its rows are not kept current, and not compared"
             yield Obstacle(skipped.name, said, warning=True)
     told = {table.name for table in plan.tables} | {skipped.name for skipped in plan.skipped}
     for name in known.keys() - told - {error.where for error in plan.refused}:
-        yield Obstacle(name, "the source has this table no longer")
+        error = gone(name)
+        yield Obstacle(name, f"{error.what}: {error.advice}")
 
 
 def _paused(paused: tuple[Control, ...]) -> Iterator[Obstacle]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import apsw
 
 from syncd.engine.catchup import Catchup, Observer
+from syncd.engine.forgetting import gone
 from syncd.engine.progress import Progress, Silent
 from syncd.engine.reading import changed
 from syncd.engine.sides import Sides
@@ -240,7 +241,7 @@ def _not_compared(plan: Plan, known: Mapping[str, Checkpoint], unloaded: Contain
         elif table or name in skipped:
             continue
         else:
-            said = errors.get(name, "the source has this table no longer")
+            said = errors.get(name, gone(name).what)
         yield TableVerdict(name, 0, 0, 0, 0, differences=(Difference(name, "not compared", "", said),))
 
 
