@@ -11,7 +11,8 @@ SyncdError
 │   ├── MarkError
 │   ├── ChangeRefusedError
 │   └── SchemaError
-│       └── MappingError          the configuration has to say how the two sides match
+│       ├── MappingError          the configuration has to say how the two sides match
+│       └── SharedTableError      another source goes into the same table of the target
 └── StopError                     stop
     ├── UsageError
     ├── ConfigError
@@ -105,6 +106,10 @@ class MappingError(SchemaError):
         self.lines = lines
         written = "".join(f"\n    {key} = {text or 'an SQLite expression'}" for key, text in lines.items())
         super().__init__(what, where=where, advice=f"Write into [table:{where}]:{written}" if lines else "")
+
+
+class SharedTableError(SchemaError):
+    """Another source goes into the same table of the target: the rows of one would be taken for the other's."""
 
 
 class StopError(SyncdError):

@@ -30,7 +30,9 @@ EXIT_STOPPED_TABLE = 1
 LOAD_STOPPED = "stopped; syncd load goes on from here"
 
 accept_new_source_option = click.option(
-    "--accept-new-source", is_flag=True, help="Go on with the file that now stands where the source stood."
+    "--accept-new-source",
+    is_flag=True,
+    help="Go on with the file that now stands where the source stood, or takes another's place.",
 )
 
 

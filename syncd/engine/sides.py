@@ -3,24 +3,25 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
 from syncd import plan as planning
 from syncd.config import Config
 from syncd.engine import choosing
-from syncd.errors import RefusedError, SourceError, TablePromotedError, UsageError
-from syncd.model import Table, digest
+from syncd.errors import RefusedError, SharedTableError, SourceError, TablePromotedError, UsageError
+from syncd.model import Identity, Table, digest
 from syncd.plan import AUTO_DATE_ROWS, Facts, Plan, TargetTable
 from syncd.quoting import identifier
 from syncd.source import catalog as source_catalog
 from syncd.source import expressions, snapshot
 from syncd.source.database import Database, SourceConnection, query
 from syncd.target import catalog as target_catalog
-from syncd.target import promoted
+from syncd.target import claims, promoted
+from syncd.target.claims import Claim
 from syncd.target.cutover import CutoverState
-from syncd.target.database import Connection, Target, connect
+from syncd.target.database import Connection, Target, connect, transaction
 from syncd.target.lock import Lock
 from syncd.target.state import TABLE_PART, Checkpoint, State
 
@@ -61,8 +62,13 @@ class Sides:
 
     def look_at_target(self) -> "TargetSide":
         """What a plan needs to know of the target. Ask before the source's transaction, which must not wait for it."""
-        forgotten = self.state.forgotten(self.control)
-        return TargetSide(self.checkpoints(), target_catalog.read(self.control, self.schema), forgotten)
+        name, identity = self.state.source_name, self.source.identity
+        return TargetSide(
+            self.checkpoints(),
+            target_catalog.read(self.control, self.schema),
+            self.state.forgotten(self.control),
+            claims.of_others(self.control, name, identity, self.schema),
+        )
 
     def plan(self, connection: SourceConnection, there: "TargetSide") -> Plan:
         """Plan every table from both catalogues; call it in a transaction of the source."""
@@ -73,12 +79,14 @@ class Sides:
 class TargetSide:
     """The target as a plan sees it: each table's own checkpoint, and the tables that are there.
 
-    `forgotten` are tables that were loaded, and were gone from the source when somebody left them out.
+    `forgotten` are tables that were loaded, and were gone from the source when somebody left them out. `claims` are the
+    tables that other sources go into.
     """
 
     checkpoints: Mapping[str, Checkpoint]
     tables: Mapping[str, TargetTable]
     forgotten: frozenset[str] = frozenset()
+    claims: Mapping[str, Claim] = field(default_factory=dict)
 
     @property
     def loaded(self) -> frozenset[str]:
@@ -94,8 +102,21 @@ def plan_sides(connection: SourceConnection, there: TargetSide, config: Config, 
         raise SourceError("the source holds no table", where=source_name, advice="Check the path of the source")
     ours = {name: checkpoint.definition for name, checkpoint in there.checkpoints.items() if checkpoint.created}
     compiled = expressions.compiled(connection, catalog, config)
-    known = facts(connection)
-    return compiled.told(planning.make(catalog, there.tables, config, known, ours, compiled.errors, there.loaded))
+    unusable = (*compiled.errors, *_shared(planning.targets_of(catalog, there.tables, config), there))
+    return compiled.told(planning.make(catalog, there.tables, config, facts(connection), ours, unusable, there.loaded))
+
+
+def _shared(targets: Mapping[str, str], there: TargetSide) -> Iterator[SharedTableError]:
+    """The tables that another source goes into as well."""
+    for table, target in targets.items():
+        if claim := there.claims.get(target):
+            yield SharedTableError(
+                f"{claim.source_name} goes into the target's table {target} as well",
+                where=table,
+                advice=f"Give this source tables of its own: [target] schema = ..., or [table:{table}] target = ...; or"
+                " another database (with `embedded`: another [sync] state_dir). If this file takes the place of that"
+                " one, which is gone for good: syncd load --accept-new-source",
+            )
 
 
 def facts(connection: SourceConnection) -> Facts:
@@ -196,10 +217,9 @@ def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     state, control = sides.state, sides.control
     state.create(control)
     confirm_not_promoted(sides)
-    known = state.register(control, sides.source.identity, accept_new_source=accept_new_source)
-    if accept_new_source and known.identity != sides.source.identity:
-        state.forget_positions(control)
-        state.record(control, "WARNING", "source_accepted", detail=str(sides.source.path))
+    known = state.register(control, sides.source.identity, sides.schema, accept_new_source=accept_new_source)
+    if accept_new_source:
+        _accept(sides, known.identity)
     directory = private_files(sides.config, state.source_name, known.target_id)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -214,6 +234,29 @@ def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     return directory
 
 
+def _accept(sides: Sides, before: Identity) -> None:
+    """Go on with this file in the place of the one that was there `before`, and of those whose tables it goes into."""
+    state, control = sides.state, sides.control
+    there, targets = _landing(sides)
+    shared = {table: there.claims[target] for table, target in targets.items() if target in there.claims}
+    if not shared and before == sides.source.identity:
+        return
+    with transaction(control):
+        state.confirm_epoch(control)
+        for table, claim in shared.items():
+            claims.inherit(control, state, table, claim)
+        state.forget_positions(control)
+        state.record(control, "WARNING", "source_accepted", detail=str(sides.source.path))
+
+
+def _landing(sides: Sides) -> tuple[TargetSide, Mapping[str, str]]:
+    """The target, and the table of it, there already or not, that each of the source's tables goes into."""
+    there = sides.look_at_target()
+    with sides.source.transaction() as connection:
+        catalog = source_catalog.read(connection)
+    return there, planning.targets_of(catalog, there.tables, sides.config)
+
+
 def confirm_not_promoted(sides: Sides) -> None:
     """Raise PromotedError where the target took over from this source, and TablePromotedError where it took over, from
     another, tables that this one goes into.
@@ -225,10 +268,8 @@ def confirm_not_promoted(sides: Sides) -> None:
     taken = promoted.tables(sides.control, sides.schema)
     if not taken:
         return
-    there = target_catalog.read(sides.control, sides.schema)
-    with sides.source.transaction() as connection:
-        targets = planning.targets_of(source_catalog.read(connection), there, sides.config)
-    if lost := [target for target in targets if target in taken]:
+    there, targets = _landing(sides)
+    if lost := [target for target in targets.values() if target in there.tables and target in taken]:
         first = taken[lost[0]]
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise TablePromotedError(

@@ -115,10 +115,11 @@ def _chosen(catalog: Catalog, config: Config) -> tuple[list[Table], tuple[Skippe
     return chosen, tuple(Skipped(t.name, "left out by the configuration") for t in left_out)
 
 
-def targets_of(catalog: Catalog, targets: Mapping[str, TargetTable], config: Config) -> tuple[str, ...]:
-    """The tables of the target that are there, and that the selected tables go into."""
-    found = (_existing(_target_name(table, config), targets) for table in _chosen(catalog, config)[0])
-    return tuple(table.name for table in found if table)
+def targets_of(catalog: Catalog, targets: Mapping[str, TargetTable], config: Config) -> Mapping[str, str]:
+    """The target's table, there already or not, that each selected table goes into."""
+    names = {table.name: _target_name(table, config) for table in _chosen(catalog, config)[0]}
+    there = {name: _existing(target, targets) for name, target in names.items()}
+    return {name: found.name if (found := there[name]) else target for name, target in names.items()}
 
 
 def _existing(name: str, targets: Mapping[str, TargetTable]) -> TargetTable | None:

@@ -86,7 +86,8 @@ class State:
                 "SELECT to_regclass('syncd.promoted') IS NOT NULL AND to_regclass('syncd.written') IS NOT NULL"
                 " AND (SELECT count(*) FROM pg_attribute"
                 " WHERE (attrelid, attname) IN ((to_regclass('syncd.checkpoint'), 'definition'),"
-                " (to_regclass('syncd.cutover'), 'application_stopped'))) = 2"
+                " (to_regclass('syncd.source'), 'schema_name'),"
+                " (to_regclass('syncd.cutover'), 'application_stopped'))) = 3"
             )
             return bool(connection.execute(query).fetchall()[0][0])
 
@@ -94,8 +95,12 @@ class State:
         with translated():
             return bool(connection.execute("SELECT to_regclass('syncd.event') IS NOT NULL").fetchall()[0][0])
 
-    def register(self, connection: Connection, identity: Identity, *, accept_new_source: bool) -> SourceState:
+    def register(
+        self, connection: Connection, identity: Identity, schema: str, *, accept_new_source: bool
+    ) -> SourceState:
         """Take the source over: a new epoch, which every transaction of an older owner is refused by.
+
+        `schema` is that of the tables which it goes into.
 
         Raises SourceReplacedError where the source is another file than before.
         """
@@ -112,12 +117,16 @@ class State:
                     advice="Put the right file back, or go on with the new one: --accept-new-source",
                 )
             epoch, target_id = connection.execute(
-                "UPDATE syncd.source SET epoch = epoch + 1, device = %s, inode = %s WHERE name = %s"
+                "UPDATE syncd.source SET epoch = epoch + 1, device = %s, inode = %s, schema_name = %s WHERE name = %s"
                 " RETURNING epoch, target_id",
-                [identity.device, identity.inode, self.source_name],
+                [identity.device, identity.inode, schema, self.source_name],
             ).fetchall()[0]
         self.epoch = epoch
         return SourceState(known.identity if known else identity, epoch, target_id)
+
+    def supersede(self, connection: Connection) -> None:
+        """Let every transaction of the source's owner be refused, as if another owner had taken over."""
+        connection.execute("UPDATE syncd.source SET epoch = epoch + 1 WHERE name = %s", [self.source_name])
 
     def source(self, connection: Connection) -> SourceState | None:
         with translated():

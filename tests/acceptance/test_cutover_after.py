@@ -24,12 +24,18 @@ def scene(database: str, make_scene: MakeScene, run_syncd: RunSyncd) -> Scene:
 
 
 def test_no_file_writes_to_a_table_that_was_promoted(
-    scene: Scene, run_syncd: RunSyncd, start_syncd: StartSyncd, make_source: MakeSource, tmp_path: Path
+    scene: Scene,
+    run_syncd: RunSyncd,
+    start_syncd: StartSyncd,
+    make_source: MakeSource,
+    open_writer: OpenWriter,
+    tmp_path: Path,
 ) -> None:
     copied = Path(shutil.copy(scene.source, tmp_path / "copy.db"))
-    daemon = start_syncd("run", "-c", scene.config, "--source", copied)
-    loaded = f"SELECT bool_and(phase = 'catchup') FROM syncd.checkpoint WHERE source_name = '{copied}'"
-    wait_until(lambda: scene.ask(loaded) == [(True,)], "the copy is loaded too")
+    open_writer(copied).execute("CREATE TABLE own (id INTEGER PRIMARY KEY)")
+    daemon = start_syncd("run", "--force", "-c", scene.config, "--source", copied)
+    loaded = f"SELECT phase FROM syncd.checkpoint WHERE source_name = '{copied}' AND table_name = 'own'"
+    wait_until(lambda: scene.ask(loaded) == [("catchup",)], "what the copy alone has is loaded")
     add(scene, seal="rename")
     assert run_syncd("cutover", "--yes", "-c", scene.config).returncode == 0
     assert daemon.wait(20) == 4, daemon.stderr

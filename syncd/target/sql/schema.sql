@@ -6,6 +6,8 @@ CREATE TABLE IF NOT EXISTS syncd.source (
     target_id text NOT NULL DEFAULT md5(random()::text || clock_timestamp()::text),
     data_version text
 );
+-- The schema that its tables go into; unknown until its owner starts anew, where an older release registered it.
+ALTER TABLE syncd.source ADD COLUMN IF NOT EXISTS schema_name text NOT NULL DEFAULT '';
 
 CREATE TABLE IF NOT EXISTS syncd.checkpoint (
     source_name text NOT NULL REFERENCES syncd.source ON DELETE CASCADE,

@@ -1,0 +1,52 @@
+"""The tables of the target that other sources go into. No two may share one: rows do not tell where they came from.
+
+A sweep would delete what its source has not, and two rows of one key would overwrite each other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from syncd.errors import LockHeldError
+from syncd.model import Identity
+from syncd.target.database import Connection, translated
+from syncd.target.lock import Lock
+from syncd.target.sql import statement
+from syncd.target.state import State
+
+
+@dataclass(frozen=True)
+class Claim:
+    """From which source, and from which of its tables, a table of the target is filled."""
+
+    source_name: str
+    table: str
+
+
+def of_others(connection: Connection, source_name: str, identity: Identity, schema: str) -> Mapping[str, Claim]:
+    """What other files have loaded into tables of that schema, by the target's table."""
+    if not State(source_name).is_current(connection):
+        # A command that only looks may meet the schema of an older release, which did not keep it.
+        return {}
+    asked = {"source": source_name, "device": identity.device, "inode": identity.inode, "schema": schema}
+    with translated():
+        rows = connection.execute(statement("claims"), asked).fetchall()
+    return {target: Claim(source, table) for target, source, table in rows}
+
+
+def inherit(connection: Connection, heir: State, table: str, claim: Claim) -> None:
+    """Let a table of the heir's go on with the table of the target that the claim is of, in the caller's transaction.
+
+    The source that had it forgets it; a syncd that works on it commits nothing more. Raises LockHeldError where one is
+    at work.
+    """
+    source = State(claim.source_name)
+    if Lock(connection, claim.source_name).is_held():
+        raise LockHeldError(
+            f"a syncd works on the source whose place {heir.source_name} is to take",
+            where=claim.source_name,
+            advice="Stop it first, if this is meant",
+        )
+    names = {"heir": heir.source_name, "heirs_table": table, "source": claim.source_name, "table": claim.table}
+    connection.execute(statement("inherit"), names)
+    source.supersede(connection)
+    source.forget(connection, claim.table, f"{heir.source_name} took its place")
