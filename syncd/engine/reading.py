@@ -12,7 +12,7 @@ from syncd.errors import MarkError, SchemaError, TableError
 from syncd.model import Batch, Mark, Phase, Range, Refusal
 from syncd.plan import Plan, TablePlan, drift
 from syncd.source import duplicates, ranges
-from syncd.source.holders import TargetKeys, canonical, is_exact, is_own, is_rowid, lines
+from syncd.source.holders import TargetKeys, canonical, is_every_rowid, is_exact, is_own, is_rowid, lines
 from syncd.source.render import Renderer
 from syncd.target.state import Checkpoint
 from syncd.target.text_stage import duplicate_key
@@ -168,16 +168,10 @@ def _look_up(connection: apsw.Connection, plan: TablePlan, again: ReadAgain) -> 
     vanished = set(again.target_keys).union(*gone.values())
     if is_exact(plan):
         vanished |= again.held
-    kept: set[str] = set()
-    own = is_own(plan)
-    for key, new in now.items():
-        olds = again.source_keys[key]
-        if own and not olds:
-            continue
-        same = {old for old in olds if canonical(old) == new}
-        vanished |= olds - same
-        if new is not None and not same:
-            kept.add(new)
+    own, kept = is_own(plan), set[str]()
+    if not is_every_rowid(plan):
+        moved, kept = _moved(again, now, own=own)
+        vanished |= moved
     if again.held or (vanished and (again.target_keys or not own)):
         holders = target_keys.having(vanished | again.held)
         kept.update(holders.values())
@@ -185,6 +179,20 @@ def _look_up(connection: apsw.Connection, plan: TablePlan, again: ReadAgain) -> 
     if not plan.deletes:
         vanished.clear()
     return _Found(frozenset(again.source_keys) | now.keys(), gone, frozenset(vanished), frozenset(kept))
+
+
+def _moved(again: ReadAgain, now: Mapping[str, str | None], *, own: bool) -> tuple[set[str], set[str]]:
+    """The target keys that rows had and have no longer, and those that they have in their place."""
+    left, taken = set[str](), set[str]()
+    for key, new in now.items():
+        olds = again.source_keys[key]
+        if own and not olds:
+            continue
+        same = {old for old in olds if canonical(old) == new}
+        left |= olds - same
+        if new is not None and not same:
+            taken.add(new)
+    return left, taken
 
 
 def _known(plan: TablePlan, source_key: str, target_keys: frozenset[str]) -> frozenset[str]:

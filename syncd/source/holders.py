@@ -73,7 +73,8 @@ class TargetKeys:
         given = " AND ".join(f"{c.value} IS NOT NULL" for c in members)
         fits = f"{verdict(members, (), utf16=plan.source.utf16)} IS NULL AND {given}"
         self._written = written
-        if is_every_rowid(plan):
+        self._is_text = is_every_rowid(plan)
+        if self._is_text:
             self._key = f"''''||{self._relation.source_key}||''''"
             return
         self._key = f"iif({fits},{written if plan.source.utf16 else f'CAST({written} AS BLOB)'},NULL)"
@@ -84,7 +85,7 @@ class TargetKeys:
         for part in _parts(source_keys):
             rows = self._relation.where(ranges.of_keys(self._plan, part).where)
             pairs = query(self._connection, f"SELECT {self._relation.source_key}, {self._key} FROM {rows}")
-            found.update((key, _decoded(target_key)) for key, target_key in pairs)
+            found.update(pairs if self._is_text else ((key, _decoded(target_key)) for key, target_key in pairs))
         return found
 
     def having(self, target_keys: Collection[str]) -> Mapping[str, str]:

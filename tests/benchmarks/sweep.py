@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from syncd.collecting import collect_seldom
 from syncd.config import load as load_config
 from syncd.engine.catchup import Catchup
 from syncd.engine.load import load
@@ -40,6 +41,8 @@ def main() -> None:
     options.add_argument("--changes", type=int, default=100_000)
     chosen = options.parse_args()
     step = chosen.rows // chosen.changes
+    # As every command does.
+    collect_seldom()
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, running_server() as server, database(server) as dsn:
         source = Path(folder, "source.db")
         with closing(sqlite3.connect(source)) as made:

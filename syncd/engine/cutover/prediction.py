@@ -15,7 +15,7 @@ from syncd.wording import counted
 
 REHEARSED = "rehearsed"
 """The event that keeps how long each step of a rehearsal took."""
-_FENCE_SECONDS = 0.1
+_FENCE_SECONDS = 0.03
 _SEQUENCE_SECONDS = 0.003
 _VERIFIED_ROWS_PER_SECOND = 150_000
 _LOOKED_UP_PER_SECOND = 40_000
@@ -116,7 +116,7 @@ def _verify(sides: Sides, plan: Plan, asked: Asked) -> tuple[float, str]:
 def _finish(sides: Sides, plan: Plan) -> tuple[float, str]:
     """Foreign keys with actions are checked, and unique indexes of hypertables built: others stand ready by then."""
     rows = _rows(sides, plan)
-    seconds = 0.2
+    seconds = 0.1
     for table in plan.tables:
         if table.created:
             count = rows.get(table.name, 0)

@@ -56,7 +56,7 @@ def _look(sides: Sides, catchup: Catchup, asked: Asked) -> tuple[ready.ReadyRepo
     pauses = ready.pauses(sides)
     catchup.pace.ask(pauses)
     catchup.run()
-    last = catchup.run()
+    last = catchup.run(thorough=False)
     plan = frozen.planned(sides)
     return ready.look(sides, plan, asked, last, pauses), plan
 
