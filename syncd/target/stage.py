@@ -133,6 +133,7 @@ class Stage:
         """
         known = (_shape(plan), on_conflict, touch)
         if known not in self._merges:
+            self._forget_merges_before(touch)
             source = sql.SQL("SELECT {} FROM {}").format(names(plan), self.name(plan))
             remember = touch and touch.staged(plan.name, self.name(plan), SOURCE_KEY, TARGET_KEY)
             self._merges[known] = (

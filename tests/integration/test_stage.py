@@ -1,7 +1,11 @@
 """The merge from the stage: what differs is written, byte by byte, and nothing else."""
 
+from contextlib import closing
+
 import pytest
 
+from syncd.engine.catchup import Catchup
+from syncd.engine.sweep import sweep
 from tests.plugins.moving import TOLERANT, MakeMove, Move
 
 VERSIONS = "SELECT id, xmin::text FROM item ORDER BY id"
@@ -91,3 +95,16 @@ def test_rejects_of_many_tables_of_one_pass_stay_apart(make_move: MakeMove) -> N
     move.catch_up()
     assert [move.query(f"SELECT v FROM t{n}") for n in range(20)] == [[(n,)] for n in range(20)]
     assert len(move.rejects()) == 20
+
+
+def test_a_stage_keeps_no_statements_of_rounds_that_are_over(make_move: MakeMove) -> None:
+    move = make_move("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
+    move.load()
+    with move.opened() as sides, closing(Catchup(sides)) as catchup:
+        for number in range(5):
+            move.write(f"INSERT INTO t (v) VALUES ({number})")
+            sweep(sides, catchup)
+            move.write("UPDATE t SET v = v + 1")
+            sweep(sides, catchup)
+
+        assert len(catchup.stage._merges) <= 3

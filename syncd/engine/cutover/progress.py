@@ -1,5 +1,6 @@
 """What a cutover tells while it runs."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from syncd.engine.progress import Progress
@@ -36,9 +37,9 @@ class Checklist(Protocol):
 
 
 class Comparing(Progress):
-    """The progress of a comparison; `confirm` raises when the cutover has to end."""
+    """The progress of a comparison; `confirm` raises AbortedError when the cutover has to end."""
 
-    def __init__(self, checklist: Checklist, confirm: "Confirm") -> None:
+    def __init__(self, checklist: Checklist, confirm: Callable[[], None]) -> None:
         self._checklist = checklist
         self._confirm = confirm
         self._rows: dict[str, int] = {}
@@ -57,9 +58,3 @@ class Comparing(Progress):
 
     def note(self, text: str) -> None:
         self._checklist.note(text)
-
-
-class Confirm(Protocol):
-    """Raises AbortedError when the cutover has to end."""
-
-    def __call__(self) -> None: ...

@@ -120,12 +120,6 @@ class ColumnProfile:
         """How many values are not NULL."""
         return self.stored_as("integer", "real", "text", "blob")
 
-    @property
-    def whole_digits(self) -> int:
-        """The most digits before the point of a finite number."""
-        ends = (end for end in (self.least, self.greatest) if end is not None)
-        return max((len(str(abs(int(end)))) for end in ends), default=0)
-
 
 @dataclass(frozen=True)
 class TableProfile:
