@@ -7,6 +7,7 @@ import pytest
 from syncd.engine.catchup import Catchup
 from syncd.engine.sweep import sweep
 from tests.plugins.moving import TOLERANT, MakeMove, Move
+from tests.plugins.source import OpenWriter
 
 VERSIONS = "SELECT id, xmin::text FROM item ORDER BY id"
 
@@ -97,14 +98,13 @@ def test_rejects_of_many_tables_of_one_pass_stay_apart(make_move: MakeMove) -> N
     assert len(move.rejects()) == 20
 
 
-def test_a_stage_keeps_no_statements_of_rounds_that_are_over(make_move: MakeMove) -> None:
+def test_a_stage_keeps_no_statements_of_rounds_that_are_over(make_move: MakeMove, open_writer: OpenWriter) -> None:
     move = make_move("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
     move.load()
+    writer = open_writer(move.source)
     with move.opened() as sides, closing(Catchup(sides)) as catchup:
         for number in range(5):
-            move.write(f"INSERT INTO t (v) VALUES ({number})")
-            sweep(sides, catchup)
-            move.write("UPDATE t SET v = v + 1")
-            sweep(sides, catchup)
+            writer.execute(f"INSERT INTO t (v) VALUES ({number})")
+            assert sweep(sides, catchup).applied.inserted == 1
 
-        assert len(catchup.stage._merges) <= 3
+        assert len(catchup.stage._merges) <= 2
