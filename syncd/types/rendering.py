@@ -290,7 +290,7 @@ def _moment(e: str, good: str) -> Rendering:
     """What SQLite writes back unchanged is tried first: `2024-01-01 23:59:59`, in half the time of GLOB."""
     common = f"(datetime({e}) IS {e} AND {e}>='0')"
     careful = f"({e}>=x'' OR NOT ({common} OR {good}))"
-    suspect = f"(NOT ({common} OR ({good} AND NOT instr({e},char(0)))) OR {e}>=x'')"
+    suspect = f"NOT ({common} OR ({good} AND NOT instr({e},char(0)) AND {e}<x''))"
     return Rendering(_plain(e), suspect, f"quote({e})", careful, may_hold_text=True, sees_nul=True)
 
 
