@@ -43,8 +43,13 @@ class Relation:
         return f"(SELECT {self._inner} FROM {self._table} NOT INDEXED WHERE {condition} LIMIT -1) WHERE {further}"
 
     def first(self, rows: Range, condition: str) -> tuple[str, tuple[str, ...]]:
-        """The first rows in the order of a range, with a question mark for how many, and the names of that order."""
-        order = f"WHERE {condition} ORDER BY {','.join(rows.order)} LIMIT ?"
+        """The first rows in the order of a range, with a question mark for how many, and the names of that order.
+
+        The order names the table: a bare name would be that of a result, such as `line`, before it is a column's
+        (https://sqlite.org/lang_select.html#orderby).
+        """
+        columns = ",".join(f"{self._table}.{expression}" for expression in rows.order)
+        order = f"WHERE {condition} ORDER BY {columns} LIMIT ?"
         if not self._is_mapped:
             return f"{self._table} {order}", rows.order
         names = _names("o", len(rows.order))

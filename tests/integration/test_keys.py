@@ -192,3 +192,19 @@ def test_a_dry_run_counts_them(make_move: MakeMove) -> None:
     with move.opened() as sides:
         (table,) = dry_run(sides, Silent()).tables
     assert [(cause.reason, cause.rows) for cause in table.causes] == [("duplicate key", 1)]
+
+
+@pytest.mark.parametrize("name", ["line", "place", "suspect", "key", "verdict", "n", "x0", "k0", "o0"])
+@pytest.mark.parametrize("mapping", ["", "[table:t]\ncolumn.w = upper(w)\n"])
+def test_a_key_may_be_called_as_our_own_statements_call_a_result(make_move: MakeMove, name: str, mapping: str) -> None:
+    move = make_move(
+        f"CREATE TABLE t (w TEXT, {name}, PRIMARY KEY ({name})) WITHOUT ROWID;"
+        f"INSERT INTO t VALUES ('a', 0), ('b', ''), ('c', 'x'), ('d', 10), ('e', 9), ('f', '_')"
+    )
+    move.configure(f"[sync]\nbatch_rows = 2\n{mapping}")
+
+    move.load()
+
+    assert move.query(f'SELECT w, "{name}" FROM t ORDER BY lower(w)') == [
+        (w.upper() if mapping else w, key) for w, key in zip("abcdef", ["0", "", "x", "10", "9", "_"], strict=True)
+    ]
