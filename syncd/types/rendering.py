@@ -15,6 +15,7 @@ from syncd.types.names import ISO_DATE, Rendering, TargetType
 
 LARGEST_DOUBLE = "1.7976931348623157e308"
 _SCALE_BY_DIVISION = 9
+_DIGITS_OF_ANY_DOUBLE = 15
 
 _KEPT = ("text", "citext", "json", "jsonb", "bytea", "name", '"char"')
 """Types of which PostgreSQL keeps an element as it is, or which a list of parts cannot be taken apart into."""
@@ -205,14 +206,15 @@ def _decimal(e: str, affinity: Affinity, target: TargetType) -> Rendering:
         suspect, text = _number(e, affinity, "", "")
         field = _shortest(e)
         return Rendering(field, suspect, field, suspect, text)
-    scale = target.modifiers[1] if len(target.modifiers) > 1 else 0
-    further = f" OR (typeof({e})='real' AND round({e},{scale})<>{e})"
+    precision, scale = (*target.modifiers, 0)[:2]
+    field = _shortest(e)
+    further = f" OR (typeof({e})='real' AND (round({e},{scale})<>{e} OR {_is_finer(field, scale)}))"
     digits = f" OR (instr({e},'.') AND length({e})-instr({e},'.')>{scale}) OR {e} GLOB '*[eE]*'"
     exact, text = _number(e, affinity, further, digits)
     if text or scale > _SCALE_BY_DIVISION:
-        return _quoted(e, exact, may_hold_text=text)
-    suspect = f"({_not_a_decimal(e, scale)} OR {_is_text_or_blob(e)})"
-    return Rendering(_plain(e), suspect, f"quote({e})", exact, may_hold_text=False)
+        return Rendering(field, exact, field, exact, text)
+    suspect = f"({_not_a_decimal(e, scale, precision)} OR {_is_text_or_blob(e)})"
+    return Rendering(_plain(e), suspect, field, exact, may_hold_text=False)
 
 
 def _money(e: str, affinity: Affinity, _: TargetType) -> Rendering:
@@ -228,15 +230,30 @@ def _shortest(e: str) -> str:
     return f"CASE WHEN typeof({e})<>'real' THEN quote({e}) {tries} ELSE quote({e}) END"
 
 
-def _not_a_decimal(e: str, scale: int) -> str:
+def _is_finer(written: str, scale: int) -> str:
+    """True for the text of a number with more decimals than that, which PostgreSQL would round."""
+    return (
+        f"({written} NOT GLOB '*e*' AND instr({written},'.')"
+        f" AND length(rtrim({written},'0'))-instr({written},'.')>{scale})"
+    )
+
+
+def _not_a_decimal(e: str, scale: int, precision: int) -> str:
     """True for all but a number with at most `scale` decimals, and for some large ones; a third of `round()`'s time.
 
     An integer below 2**53 divided by a power of ten up to 10**22 is the double nearest to that decimal, which is what
     reading the decimal yields: https://www.exploringbinary.com/fast-path-decimal-to-floating-point-conversion/
     Where a double is 2**52 or more it holds no fraction: adding that much rounds, for either sign.
+
+    From 2**50 units of the last decimal on, the 17 digits that SQLite writes are not sure to be rounded back to it:
+    5465313337994.856 is written as 5465313337994.8565. Of up to 15 digits PostgreSQL lets none become so large.
     """
     power, rounding = f"1{'0' * scale}.0", 3 * 2**51
-    return f"(CAST({e}*{power}+{rounding}.0 AS INTEGER)-{rounding})/{power}<>{e}"
+    decimal = f"(CAST({e}*{power}+{rounding}.0 AS INTEGER)-{rounding})/{power}<>{e}"
+    if precision <= _DIGITS_OF_ANY_DOUBLE:
+        return decimal
+    largest = f"{2**50}.0/{power}"
+    return f"({decimal} OR {e} NOT BETWEEN -{largest} AND {largest})"
 
 
 def _boolean(e: str, _: Affinity, __: TargetType) -> Rendering:

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.xdist_group("values")
 
 DECLARED = (
     "", "ANY", "INTEGER", "INT", "BIGINT", "SMALLINT", "TEXT", "VARCHAR(3)", "CHAR(5)", "CLOB", "BLOB", "REAL",
-    "DOUBLE PRECISION", "FLOAT", "NUMERIC", "DECIMAL(10,2)", "DECIMAL(30,15)", "NUMERIC(5)", "BOOLEAN", "DATE",
+    "DOUBLE PRECISION", "FLOAT", "NUMERIC", "DECIMAL(10,2)", "DECIMAL(20,3)", "DECIMAL(20,9)",
+    "DECIMAL(30,15)", "NUMERIC(5)", "BOOLEAN", "DATE",
     "DATETIME", "TIMESTAMP", "TIMESTAMPTZ", "TIME", "JSON", "UUID", "STRING",
 )  # fmt: skip
 """Declared types of tables that syncd creates."""
@@ -212,6 +213,9 @@ LANDS = [
     ("created REAL", "9e999", "Infinity"),
     ("double precision of BLOB affinity", "-0.0", "-0"),
     ("created DECIMAL(10,2)", "123.45", "123.45"),
+    ("created DECIMAL(20,3)", "5465313337994.856", "5465313337994.856"),
+    ("created DECIMAL(20,9)", "-7553709.6258099", "-7553709.625809900"),
+    ("created DECIMAL(30,15)", "-4997.3215016186", "-4997.321501618600000"),
     ("numeric(10,2) of REAL affinity", "123.456", "123.46"),
     ("numeric of TEXT affinity", "'123456789012345678901234567890.12345'", "123456789012345678901234567890.12345"),
     ("created BOOLEAN", "1", "true"),

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 import hypothesis.strategies as st
+import psycopg
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from psycopg.conninfo import conninfo_to_dict
@@ -24,6 +25,7 @@ from syncd.engine.sides import Sides
 from tests.plugins import shop
 from tests.plugins.fate import DeathError, Fate, Kind, Moment
 from tests.plugins.moving import TOLERANT, MakeMove, Move
+from tests.plugins.patience import wait_until
 from tests.plugins.postgres import Server
 from tests.plugins.source import Writer
 
@@ -64,7 +66,7 @@ class World:
         self._source = move.source.read_bytes()
         self._state = move.source.parent / "state"
         shutil.copytree(self._state, self._kept)
-        server.execute(f"CREATE DATABASE {self._name}_kept TEMPLATE {self._name}")
+        _copy(server, self._name, f"{self._name}_kept")
 
     @property
     def _kept(self) -> Path:
@@ -78,10 +80,23 @@ class World:
         shutil.rmtree(self._state)
         shutil.copytree(self._kept, self._state)
         self._server.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
-        self._server.execute(f"CREATE DATABASE {self._name} TEMPLATE {self._name}_kept")
+        _copy(self._server, f"{self._name}_kept", self._name)
 
     def close(self) -> None:
         self._server.execute(f"DROP DATABASE {self._name}_kept WITH (FORCE)")
+
+
+def _copy(server: Server, name: str, copy: str) -> None:
+    """Copy a database. TimescaleDB's launcher looks into each of them for a moment, and nobody may be in it."""
+
+    def is_made() -> bool:
+        try:
+            server.execute(f"CREATE DATABASE {copy} TEMPLATE {name}")
+        except psycopg.errors.ObjectInUse:
+            return False
+        return True
+
+    wait_until(is_made, f"{name} is copied")
 
 
 class Process:
