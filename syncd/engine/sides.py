@@ -62,12 +62,11 @@ class Sides:
 
     def look_at_target(self) -> "TargetSide":
         """What a plan needs to know of the target. Ask before the source's transaction, which must not wait for it."""
-        name, identity = self.state.source_name, self.source.identity
         return TargetSide(
             self.checkpoints(),
             target_catalog.read(self.control, self.schema),
             self.state.forgotten(self.control),
-            claims.of_others(self.control, name, identity, self.schema),
+            claims.of_others(self.control, self.state.source_name, self.schema),
         )
 
     def plan(self, connection: SourceConnection, there: "TargetSide") -> Plan:
@@ -114,8 +113,8 @@ def _shared(targets: Mapping[str, str], there: TargetSide) -> Iterator[SharedTab
                 f"{claim.source_name} goes into the target's table {target} as well",
                 where=table,
                 advice=f"Give this source tables of its own: [target] schema = ..., or [table:{table}] target = ...; or"
-                " another database (with `embedded`: another [sync] state_dir). If this file takes the place of that"
-                " one, which is gone for good: syncd load --accept-new-source",
+                " another database (with `embedded`: another [sync] state_dir). If this file is that one under another"
+                " name, or takes its place for good: syncd load --accept-new-source",
             )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from syncd.errors import LockHeldError
-from syncd.model import Identity
 from syncd.target.database import Connection, translated
 from syncd.target.lock import Lock
 from syncd.target.sql import statement
@@ -22,14 +21,13 @@ class Claim:
     table: str
 
 
-def of_others(connection: Connection, source_name: str, identity: Identity, schema: str) -> Mapping[str, Claim]:
-    """What other files have loaded into tables of that schema, by the target's table."""
+def of_others(connection: Connection, source_name: str, schema: str) -> Mapping[str, Claim]:
+    """What other sources have loaded into tables of that schema, by the target's table."""
     if not State(source_name).is_current(connection):
         # A command that only looks may meet the schema of an older release, which did not keep it.
         return {}
-    asked = {"source": source_name, "device": identity.device, "inode": identity.inode, "schema": schema}
     with translated():
-        rows = connection.execute(statement("claims"), asked).fetchall()
+        rows = connection.execute(statement("claims"), {"source": source_name, "schema": schema}).fetchall()
     return {target: Claim(source, table) for target, source, table in rows}
 
 

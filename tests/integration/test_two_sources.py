@@ -101,10 +101,28 @@ def test_a_source_takes_the_place_of_one_that_is_gone_for_good(pair: Pair, start
     assert pair.ask("SELECT count(*) FROM pg_constraint WHERE condeferrable") == [(0,)]
 
 
-def test_a_file_under_another_name_is_no_other_source(pair: Pair) -> None:
-    moved = pair.first.rename(pair.first.with_name("moved.db"))
-    assert pair.run(moved, "load")[0] == 0
-    assert pair.run(moved, "sync")[0] == 0
+def test_a_file_that_was_moved_takes_its_own_place(pair: Pair, open_writer: OpenWriter) -> None:
+    moved = pair.first.with_name("moved.db")
+    moved.hardlink_to(pair.first)
+    assert pair.run(moved, "load")[0] == 4
+    pair.first.unlink()
+    writer = open_writer(moved)
+    writer.execute("DELETE FROM item WHERE id = 2")
+    writer.close()
+    code, said = pair.run(moved, "load")
+    assert (code, f"{pair.first} goes into" in said, "--accept-new-source" in said) == (4, True, True), said
+    assert pair.run(moved, "load", "--accept-new-source")[0] == 0
+    assert pair.run(moved, "sweep")[0] == 0
+    assert pair.run(moved, "verify")[0] == 0
+    assert pair.items == [(1, "a")]
+    assert pair.ask("SELECT bool_and(created) FROM syncd.checkpoint") == [(True,)]
+
+
+def test_a_file_on_the_inode_of_one_that_is_gone_is_another_source(pair: Pair) -> None:
+    heir = pair.first.rename(pair.first.with_name("heir.db"))
+    heir.write_bytes(pair.second.read_bytes())
+    assert pair.run(heir, "load")[0] == 4
+    assert pair.items == [(1, "a"), (2, "b")]
 
 
 def test_what_an_older_release_loaded_counts_once_its_owner_starts_anew(pair: Pair) -> None:
