@@ -66,7 +66,7 @@ def partition(sides: Sides, table: TablePlan, source: Database, snapshot_name: s
     """Cut a table into ranges of rowids, and write a checkpoint for each and for the table, all in one transaction.
 
     The same transaction creates the target's table where it is missing: one that no checkpoint knew would be taken
-    for somebody else's.
+    for somebody else's. Raises SharedTableError where another source goes into that table by now.
     """
     pairs = doubles.find(sides.control, sides.schema, source, table)
     with source.transaction() as connection:
@@ -86,6 +86,7 @@ def partition(sides: Sides, table: TablePlan, source: Database, snapshot_name: s
     )
     with transaction(sides.control):
         sides.state.confirm_epoch(sides.control)
+        sides.claim(table)
         if table.created:
             ddl.create_table(sides.control, sides.schema, table)
             promoted.forget(sides.control, sides.schema, table.target)

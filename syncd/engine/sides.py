@@ -12,7 +12,7 @@ from syncd.config import Config
 from syncd.engine import choosing
 from syncd.errors import RefusedError, SharedTableError, SourceError, TablePromotedError, UsageError
 from syncd.model import Identity, Table, digest
-from syncd.plan import AUTO_DATE_ROWS, Facts, Plan, TargetTable
+from syncd.plan import AUTO_DATE_ROWS, Facts, Plan, TablePlan, TargetTable
 from syncd.quoting import identifier
 from syncd.source import catalog as source_catalog
 from syncd.source import expressions, snapshot
@@ -59,6 +59,14 @@ class Sides:
         if not self.state.exists(self.control):
             return {}
         return {c.table: c for c in self.state.checkpoints(self.control) if c.part == TABLE_PART}
+
+    def claim(self, table: TablePlan) -> None:
+        """Let no other source go into a table's target, in the transaction that writes the table's first checkpoint.
+
+        Raises SharedTableError where one does by now, be it since the plan was made.
+        """
+        if other := claims.hold(self.control, self.state.source_name, self.schema, table.target):
+            raise _shared_with(table.name, table.target, other)
 
     def look_at_target(self) -> "TargetSide":
         """What a plan needs to know of the target. Ask before the source's transaction, which must not wait for it."""
@@ -109,13 +117,17 @@ def _shared(targets: Mapping[str, str], there: TargetSide) -> Iterator[SharedTab
     """The tables that another source goes into as well."""
     for table, target in targets.items():
         if claim := there.claims.get(target):
-            yield SharedTableError(
-                f"{claim.source_name} goes into the target's table {target} as well",
-                where=table,
-                advice=f"Give this source tables of its own: [target] schema = ..., or [table:{table}] target = ...; or"
-                " another database (with `embedded`: another [sync] state_dir). If this file is that one under another"
-                " name, or takes its place for good: syncd load --accept-new-source",
-            )
+            yield _shared_with(table, target, claim)
+
+
+def _shared_with(table: str, target: str, claim: Claim) -> SharedTableError:
+    return SharedTableError(
+        f"{claim.source_name} goes into the target's table {target} as well",
+        where=table,
+        advice=f"Give this source tables of its own: [target] schema = ..., or [table:{table}] target = ...; or another"
+        " database (with `embedded`: another [sync] state_dir). If this file is that one under another name, or takes"
+        " its place for good: syncd load --accept-new-source",
+    )
 
 
 def facts(connection: SourceConnection) -> Facts:

@@ -31,11 +31,17 @@ def of_others(connection: Connection, source_name: str, schema: str) -> Mapping[
     return {target: Claim(source, table) for target, source, table in rows}
 
 
+def hold(connection: Connection, source_name: str, schema: str, target: str) -> Claim | None:
+    """What another source has loaded into that table; until the caller's transaction ends no other can begin to."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"syncd {schema} {target}"])
+    return of_others(connection, source_name, schema).get(target)
+
+
 def inherit(connection: Connection, heir: State, table: str, claim: Claim) -> None:
     """Let a table of the heir's go on with the table of the target that the claim is of, in the caller's transaction.
 
-    The source that had it forgets it; a syncd that works on it commits nothing more. Raises LockHeldError where one is
-    at work.
+    The source that had it forgets it; a syncd that works on it commits nothing more. Where another heir came first,
+    there is nothing left to go on with. Raises LockHeldError where a syncd is at work on the source that had it.
     """
     source = State(claim.source_name)
     if Lock(connection, claim.source_name).is_held():
@@ -44,7 +50,8 @@ def inherit(connection: Connection, heir: State, table: str, claim: Claim) -> No
             where=claim.source_name,
             advice="Stop it first, if this is meant",
         )
-    names = {"heir": heir.source_name, "heirs_table": table, "source": claim.source_name, "table": claim.table}
-    connection.execute(statement("inherit"), names)
+    # Of two heirs at once the second waits here for the first one's commit.
     source.supersede(connection)
-    source.forget(connection, claim.table, f"{heir.source_name} took its place")
+    names = {"heir": heir.source_name, "heirs_table": table, "source": claim.source_name, "table": claim.table}
+    if connection.execute(statement("inherit"), names).rowcount:
+        source.forget(connection, claim.table, f"{heir.source_name} took its place")

@@ -4,7 +4,7 @@ import json
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import pytest
@@ -15,6 +15,7 @@ from tests.plugins.source import MakeSource, OpenWriter
 
 _FIRST = "CREATE TABLE item (id INTEGER PRIMARY KEY, v TEXT UNIQUE); INSERT INTO item VALUES (1, 'a'), (2, 'b');"
 _SECOND = "CREATE TABLE item (id INTEGER PRIMARY KEY, v TEXT UNIQUE); INSERT INTO item VALUES (1, 'c'), (3, 'd');"
+_THIRD = "CREATE TABLE item (id INTEGER PRIMARY KEY, v TEXT UNIQUE); INSERT INTO item VALUES (1, 'e'), (4, 'f');"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,51 @@ def test_a_file_on_the_inode_of_one_that_is_gone_is_another_source(pair: Pair) -
     heir.write_bytes(pair.second.read_bytes())
     assert pair.run(heir, "load")[0] == 4
     assert pair.items == [(1, "a"), (2, "b")]
+
+
+class Race(Protocol):
+    def __call__(self, hold: str, *words: str) -> tuple[Path, Path, str]: ...
+
+
+@pytest.fixture
+def race(pair: Pair, make_source: MakeSource, start_syncd: StartSyncd) -> Race:
+    """Let two more sources run a command at once, from where both wait for what the statement `hold` locks.
+
+    It returns the one that got the table, the other, and what was said of that.
+    """
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    third = make_source(_THIRD, "third.db")
+
+    def run(hold: str, *words: str) -> tuple[Path, Path, str]:
+        with closing(psycopg.connect(pair.dsn)) as holder:
+            holder.execute(hold.encode())
+            running = {source: start_syncd(*words, *pair.sides(source)) for source in (pair.second, third)}
+            wait_until(lambda: pair.ask(waiting) == [(2,)], "both wait")
+            holder.rollback()
+        codes = {source: syncd.wait() for source, syncd in running.items()}
+        winner, loser = sorted(codes, key=lambda source: codes[source])
+        assert codes[winner] == 0 < codes[loser], [syncd.stderr for syncd in running.values()]
+        return winner, loser, running[loser].stdout + running[loser].stderr
+
+    return run
+
+
+@pytest.mark.parametrize("emptied", ["DROP TABLE item", "TRUNCATE item"])
+def test_of_two_first_loads_at_once_one_stops_before_its_rows(pair: Pair, race: Race, emptied: str) -> None:
+    pair.change(f"{emptied}; DELETE FROM syncd.source")
+    winner, loser, said = race("LOCK TABLE syncd.checkpoint IN SHARE MODE", "load")
+    assert f"{winner} goes into the target's table item as well" in said
+    assert pair.run(winner, "verify")[0] == 0
+    assert pair.run(loser, "load")[0] == 4
+
+
+def test_of_two_that_take_one_place_at_once_one_gets_it(pair: Pair, race: Race) -> None:
+    of_first = f"SELECT FROM syncd.source WHERE name = '{pair.first}' FOR UPDATE"
+    winner, _, said = race(of_first, "load", "--accept-new-source")
+    assert f"{winner} goes into the target's table item as well" in said
+    assert pair.ask("SELECT detail FROM syncd.event WHERE event = 'table_forgotten'") == [(f"{winner} took its place",)]
+    assert pair.run(winner, "sweep")[0] == 0
+    assert pair.run(winner, "verify")[0] == 0
 
 
 def test_what_an_older_release_loaded_counts_once_its_owner_starts_anew(pair: Pair) -> None:
