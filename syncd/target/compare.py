@@ -9,6 +9,7 @@ from psycopg import sql
 from syncd.plan import TablePlan
 from syncd.target import one_by_one
 from syncd.target.database import Connection, PostgresError, is_row_fault, savepoint, transaction
+from syncd.target.keys import stage_keys
 from syncd.target.lines import CSV, SOURCE_KEY, TARGET_KEY, copy
 from syncd.target.sql import statement
 from syncd.target.timescale import standstill
@@ -78,12 +79,12 @@ class Comparison:
         self._connection = connection
         self._stage = sql.Identifier("pg_temp", name)
         columns = [column.name for column in plan.columns]
-        target = sql.Identifier(schema, plan.target)
+        self._target = sql.Identifier(schema, plan.target)
         self._names = {
             "source_key": sql.Identifier(SOURCE_KEY),
             "first": sql.Identifier(plan.key[0]),
             "stage": self._stage,
-            "target": target,
+            "target": self._target,
             "held": _joined(", ", "t.{0}", columns),
             "staged": _joined(", ", "s.{0}", columns),
         }
@@ -101,7 +102,7 @@ class Comparison:
                 _joined(", ", "{0}", columns),
                 sql.Identifier(SOURCE_KEY),
                 sql.Identifier(TARGET_KEY),
-                target,
+                self._target,
             )
         )
         self._fill = sql.SQL("COPY {} FROM STDIN ({})").format(self._stage, sql.SQL(CSV))
@@ -175,7 +176,7 @@ class Comparison:
     def claimed(self, lines: Iterable[str]) -> frozenset[str]:
         """Those of the rendered keys that a staged row has."""
         wanted = sql.Identifier("pg_temp", "syncd_claimed")
-        self._make_wanted(wanted, lines)
+        stage_keys(self._connection, wanted, self._target, self.plan, list(lines))
         query = sql.SQL("SELECT w.{line} FROM {wanted} w WHERE EXISTS (SELECT FROM {stage} s WHERE {same})").format(
             line=sql.Identifier(TARGET_KEY),
             wanted=wanted,
@@ -212,23 +213,13 @@ class Comparison:
         limit: sql.Composable = sql.SQL("")
         if among is not None:
             wanted = sql.Identifier("pg_temp", "syncd_wanted")
-            self._make_wanted(wanted, among)
+            stage_keys(self._connection, wanted, self._target, self.plan, list(among))
             same = _joined(" AND ", "t.{0} = w.{0}", self.plan.key)
             limit = sql.SQL("EXISTS (SELECT FROM {} w WHERE {}) AND").format(wanted, same)
         query = self._statement("extra", fields=_joined(", ", _FIELD, self.plan.key), among=limit)
         with self._connection.cursor(name="syncd_extra") as cursor:
             for (line,) in cursor.execute(query):
                 yield line
-
-    def _make_wanted(self, name: sql.Identifier, lines: Iterable[str]) -> None:
-        key = _joined(", ", "{0}", self.plan.key)
-        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
-        make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, NULL::text AS {} FROM {} WITH NO DATA")
-        self._connection.execute(make.format(name, key, sql.Identifier(TARGET_KEY), self._names["target"]))
-        query = sql.SQL("COPY {} FROM STDIN ({})").format(name, sql.SQL(CSV))
-        with self._connection.cursor() as cursor, cursor.copy(query) as writing:
-            for line in lines:
-                writing.write(f"{line},'{line.replace(chr(39), chr(39) * 2)}'\n".encode())
 
     def empty(self) -> None:
         """Make room for other rows. A table that this transaction made is truncated in place, its space is free."""

@@ -8,9 +8,10 @@ from psycopg import sql
 
 from syncd.plan import TablePlan
 from syncd.target.database import Connection, savepoint
+from syncd.target.keys import stage_keys
+from syncd.target.lines import TARGET_KEY
 from syncd.target.timescale import segments
 
-_WRITTEN = "_syncd_written"
 _REFERENCED = ("23503", "23001")
 """A row that other rows refer to cannot be deleted."""
 _OTHER_JOINS = ("enable_hashjoin", "enable_mergejoin")
@@ -66,6 +67,7 @@ class _Deleting:
 
     def __init__(self, connection: Connection, schema: str, plan: TablePlan) -> None:
         self._connection = connection
+        self._plan = plan
         self._key = plan.key
         self._is_hypertable = plan.hypertable is not None
         self._target = sql.Identifier(schema, plan.target)
@@ -79,25 +81,12 @@ class _Deleting:
         )
 
     def collect(self, vanished: frozenset[str], kept: frozenset[str]) -> None:
-        names = sql.SQL(", ").join(map(sql.Identifier, self._key))
         for table, keys in ((self._keys, vanished), (self._kept, kept)):
-            self._connection.execute(
-                sql.SQL(
-                    "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, NULL::text AS {} FROM {} WITH NO DATA"
-                ).format(table, names, sql.Identifier(_WRITTEN), self._target)
-            )
-            if keys:
-                self._copy(table, keys)
+            stage_keys(self._connection, table, self._target, self._plan, sorted(keys))
         if kept:
             self._connection.execute(
                 sql.SQL("DELETE FROM {} v USING {} k WHERE {}").format(self._keys, self._kept, self._same("v", "k"))
             )
-
-    def _copy(self, table: sql.Identifier, keys: frozenset[str]) -> None:
-        lines = (f"{key},'{key.replace(chr(39), chr(39) * 2)}'\n" for key in sorted(keys))
-        query = sql.SQL("COPY {} FROM STDIN (FORMAT csv, QUOTE '''', NULL 'NULL')").format(table)
-        with self._connection.cursor() as cursor, cursor.copy(query) as copy:
-            copy.write("".join(lines).encode())
 
     def at_once(self) -> int:
         """Delete them by one statement, each key looked up in the index of the target's key.
@@ -128,7 +117,7 @@ class _Deleting:
         before = self.count()
         self._connection.execute(sql.SQL("DO {}").format(sql.Literal(block.as_string())))
         rows = self._connection.execute(
-            sql.SQL("SELECT {} FROM {}").format(sql.Identifier(_WRITTEN), self._keys)
+            sql.SQL("SELECT {} FROM {}").format(sql.Identifier(TARGET_KEY), self._keys)
         ).fetchall()
         self.end()
         return Deleted(before - len(rows), frozenset(key for (key,) in rows))
