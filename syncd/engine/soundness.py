@@ -32,12 +32,12 @@ def confirm_sound(sides: Sides, stopping: Callable[[], bool] = lambda: False) ->
 
     Raises SourceError where it is damaged. Without room for a copy the last finding stands.
     """
-    last, detail = sides.state.last_detail(sides.control, (_SOUND, _DAMAGED, _UNCHECKED)) or (_SOUND, "")
-    if last == _SOUND:
+    damage = last_damage(sides)
+    if damage is None and not is_unchecked(sides):
         return
     if not snapshot.has_room(sides.source, sides.state_dir):
-        if last == _DAMAGED:
-            raise _damaged(sides, detail)
+        if damage is not None:
+            raise _damaged(sides, damage)
         return
     copy = snapshot.path_of(sides.state_dir, snapshot.take(sides.source, sides.state_dir))
     try:
@@ -49,9 +49,15 @@ def confirm_sound(sides: Sides, stopping: Callable[[], bool] = lambda: False) ->
 
 
 def last_damage(sides: Sides) -> str | None:
-    """The damage that the last check found; None where it found none."""
+    """The damage that the last check which ended found; None where it found none."""
     last, detail = sides.state.last_detail(sides.control, (_SOUND, _DAMAGED)) or (_SOUND, "")
     return detail if last == _DAMAGED else None
+
+
+def is_unchecked(sides: Sides) -> bool:
+    """Whether the last check that began did not end."""
+    last, _ = sides.state.last_detail(sides.control, (_SOUND, _DAMAGED, _UNCHECKED)) or (_SOUND, "")
+    return last == _UNCHECKED
 
 
 def _judge(sides: Sides, answer: integrity.Answer) -> None:

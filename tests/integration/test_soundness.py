@@ -1,6 +1,7 @@
 """The check of the source's structure: one that never ended is made by the next load."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from syncd.engine.load import load
 from syncd.engine.progress import Silent
 from syncd.errors import SourceError
 from syncd.model import Phase
+from tests.plugins.cli import RunSyncd
 from tests.plugins.damage import damage_last_page
 from tests.plugins.moving import MakeMove, Move
 
@@ -21,18 +23,28 @@ CREATE INDEX large_name ON large (name);
 _PHASES = "SELECT phase FROM syncd.checkpoint"
 
 
-def load_and_no_more(move: Move) -> None:
-    """Stop as soon as every table is loaded, and wait for no check."""
-    with move.opened() as sides, suppress(SourceError):
-        load(sides, Silent(), lambda: move.query(_PHASES) == [(Phase.CATCHUP,)])
+class DeathError(BaseException):
+    """The end of the process."""
 
 
-def test_a_check_that_was_not_waited_for_is_made_by_the_next_load(make_move: MakeMove) -> None:
+def load_and_die(move: Move) -> None:
+    """Die as soon as every table is loaded: whatever the check says, nobody writes it down."""
+
+    def dying() -> bool:
+        if move.query(_PHASES) == [(Phase.CATCHUP,)]:
+            raise DeathError
+        return False
+
+    with move.opened() as sides, suppress(DeathError):
+        load(sides, Silent(), dying)
+
+
+def test_a_check_that_never_ended_is_made_by_the_next_load(make_move: MakeMove) -> None:
     move = make_move(_SOURCE)
     move.configure("[sync]\ntables = item\n")
     sound = move.source.read_bytes()
     damage_last_page(move.source, "large_name")
-    load_and_no_more(move)
+    load_and_die(move)
     assert move.query("SELECT name FROM item") == [("one",)]
 
     for _ in range(2):
@@ -41,3 +53,20 @@ def test_a_check_that_was_not_waited_for_is_made_by_the_next_load(make_move: Mak
 
     move.source.write_bytes(sound)
     assert move.load().stopped == ()
+
+
+def test_a_check_that_never_ended_is_in_the_way_of_a_cutover_until_a_pass_makes_it(
+    make_move: MakeMove, run_syncd: RunSyncd, tmp_path: Path
+) -> None:
+    move = make_move(_SOURCE)
+    move.configure("[sync]\ntables = item\n")
+    load_and_die(move)
+    sides = ("-c", tmp_path / "syncd.ini", "--source", move.source, "--target", move.dsn)
+
+    checked = run_syncd("cutover", "--check", *sides)
+    assert (checked.returncode, "check of its structure never ended" in checked.stdout) == (4, True), checked.stdout
+    assert run_syncd("cutover", "--yes", *sides).returncode == 4
+
+    assert run_syncd("sync", *sides).returncode == 0
+    checked = run_syncd("cutover", "--check", *sides)
+    assert checked.returncode == 0, checked.stdout

@@ -12,7 +12,7 @@ from syncd.engine.cutover.asked import Asked
 from syncd.engine.cutover.prediction import Prediction, predict
 from syncd.engine.forgetting import gone
 from syncd.engine.sides import Sides
-from syncd.engine.soundness import last_damage
+from syncd.engine.soundness import is_unchecked, last_damage
 from syncd.engine.timescale.steps import Kind
 from syncd.errors import RefusedError, StopError, TableError
 from syncd.model import PassReport, Phase
@@ -84,6 +84,9 @@ def look(sides: Sides, plan: Plan, asked: Asked, last: PassReport, paused: tuple
 def _soundness(sides: Sides) -> Iterator[Obstacle]:
     if damage := last_damage(sides):
         yield Obstacle("source", f"the database is damaged: {damage}; mend it, then syncd load")
+    elif is_unchecked(sides):
+        said = f"the check of its structure never ended; syncd sync makes it, with room for a copy in {sides.state_dir}"
+        yield Obstacle("source", said)
 
 
 def _shape(sides: Sides) -> Iterator[Obstacle]:
