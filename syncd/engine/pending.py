@@ -4,12 +4,13 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 from syncd.engine.again import ReadAgain
-from syncd.engine.spool import kept_in
+from syncd.engine.spool import discard, kept_in
 from syncd.plan import TablePlan
 from syncd.source.database import SourceConnection
 from syncd.source.holders import TargetKeys, canonical, is_own
@@ -56,26 +57,32 @@ class Pending:
     def _write(self) -> None:
         """Write the last entries as one line: one by one they would take ten times as long."""
         if self._last:
-            with kept_in(self._directory, "what a sweep has found"):
+            with self._kept():
                 self._file.seek(0, os.SEEK_END)
                 self._file.write(json.dumps(self._last).encode() + b"\n")
             self._last = []
 
+    def _kept(self) -> AbstractContextManager[None]:
+        return kept_in(self._directory, "what a sweep has found")
+
     def clear(self) -> None:
-        self._file.seek(0)
-        self._file.truncate()
+        with self._kept():
+            self._file.seek(0)
+            self._file.truncate()
         self._last = []
         self._seen.clear()
         self.count = self.target_keys = 0
 
     def close(self) -> None:
-        self._file.close()
+        discard(self._file)
 
     def _entries(self) -> Iterator[Entry]:
         self._write()
-        self._file.seek(0)
-        for line in self._file:
-            yield from json.loads(line)
+        # The last of them may reach the disk only now.
+        with self._kept():
+            self._file.seek(0)
+            for line in self._file:
+                yield from json.loads(line)
 
     def chunks(self, most: int) -> Iterator[ReadAgain]:
         """The keys, at most so many at a time."""

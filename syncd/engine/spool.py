@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -26,6 +26,12 @@ def kept_in(directory: Path, what: str) -> Iterator[None]:
             where=str(directory),
             advice="Free some space, or set [sync] state_dir to a disk with more",
         ) from error
+
+
+def discard(file: BinaryIO) -> None:
+    """Close a file that nobody reads again: what a full disk has no room for now is not wanted any longer."""
+    with suppress(OSError):
+        file.close()
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,10 @@ class Spool:
         return held
 
     def payload(self, held: Held) -> bytes:
-        self._file.seek(held.offset)
-        return self._file.read(held.length)
+        """What was kept. Raises StopError where the disk is full: the last of it may reach the disk only now."""
+        with kept_in(self._directory, "what a pass has read"):
+            self._file.seek(held.offset)
+            return self._file.read(held.length)
 
     @property
     def is_large(self) -> bool:
@@ -77,4 +85,4 @@ class Spool:
         return self._size > IN_MEMORY
 
     def close(self) -> None:
-        self._file.close()
+        discard(self._file)

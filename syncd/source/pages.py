@@ -53,14 +53,18 @@ class Image:
     def __init__(self, database: Database) -> None:
         """Open the snapshot's file.
 
-        Raises SnapshotError where it is no database or shorter than it says, ValueError where it is not private.
+        Raises SnapshotError where it cannot be read, is no database or shorter than it says, ValueError where it is not
+        private.
         """
         if not database.private:
             raise ValueError(f"{database.path} is not private: closing it would drop SQLite's locks")
         self.path = database.path
-        self._file = os.open(database.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self.layout, self.page_count = header(os.pread(self._file, 100, 0), self.path)
+            self._file = os.open(database.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        try:
+            self.layout, self.page_count = header(self._bytes(100, 0), self.path)
             check_size(self.path, self.layout, self.page_count, os.fstat(self._file).st_size)
         except BaseException:
             self.close()
@@ -73,14 +77,23 @@ class Image:
             self._file = -1
 
     def read(self, buffer: bytearray, offset: int) -> int:
-        """Fill the buffer with the bytes from `offset` on; returns how many there were."""
-        return os.preadv(self._file, [buffer], offset)
+        """Fill the buffer with the bytes from `offset` on; returns how many there were. Raises SnapshotError."""
+        try:
+            return os.preadv(self._file, [buffer], offset)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
 
     def page(self, number: int) -> bytes:
         """One page behind the first. Raises SnapshotError where there is none of that number."""
         if not 1 < number <= self.page_count:
             raise damaged(self.path, f"it has no page {number}")
-        return os.pread(self._file, self.layout.page_size, (number - 1) * self.layout.page_size)
+        return self._bytes(self.layout.page_size, (number - 1) * self.layout.page_size)
+
+    def _bytes(self, size: int, offset: int) -> bytes:
+        try:
+            return os.pread(self._file, size, offset)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
 
     def tree(self, root: int) -> Tree:
         """Walk a b-tree level by level. Raises SnapshotError where it makes no sense.
@@ -127,6 +140,11 @@ def damaged(path: Path, what: str) -> SnapshotError:
         where=str(path),
         advice="Compare the table with the target in its place",
     )
+
+
+def unreadable(path: Path, error: OSError) -> SnapshotError:
+    """The error for a snapshot that the disk does not give."""
+    return damaged(path, f"it cannot be read: {error.strerror}")
 
 
 def _children(page: bytes, span: Span, kind: int) -> Iterator[tuple[int, Span]]:

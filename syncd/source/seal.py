@@ -5,6 +5,7 @@ The file is never opened here: closing it would take away all locks that this pr
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from syncd.errors import RefusedError
@@ -54,7 +55,8 @@ def _move(old: Path, new: Path) -> None:
         if before.exists():
             _link(before, after)
     for before, _ in reversed(pairs):
-        before.unlink(missing_ok=True)
+        with _permitted("its old name cannot be removed", before):
+            before.unlink(missing_ok=True)
 
 
 def _link(before: Path, after: Path) -> None:
@@ -76,16 +78,36 @@ def modes(path: Path) -> Modes:
 
 
 def make_readonly(path: Path) -> None:
-    """Take away every right to write; root and processes that have the file open ignore it."""
+    """Take away every right to write; root and processes that have the file open ignore it.
+
+    Raises RefusedError where the system does not let us.
+    """
     for name, mode in modes(path).items():
-        Path(name).chmod(mode & ~_WRITABLE)
+        _set_mode(Path(name), mode & ~_WRITABLE)
 
 
 def make_writable(before: Modes) -> None:
     """Undo `make_readonly`."""
     for name, mode in before.items():
         if Path(name).exists():
-            Path(name).chmod(mode)
+            _set_mode(Path(name), mode)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    with _permitted("its mode cannot be changed", path):
+        path.chmod(mode)
+
+
+@contextmanager
+def _permitted(what: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RefusedError(
+            f"{what}: {error.strerror}",
+            where=str(path),
+            advice="Run the command again as the owner of the file, on a disk that may be written to",
+        ) from error
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -9,11 +9,11 @@ import apsw
 
 from syncd.errors import SnapshotError, SourceError, StopError
 from syncd.source.database import Database, translated
-from syncd.source.pages import check_size, damaged, header
+from syncd.source.pages import check_size, damaged, header, unreadable
 
 SUFFIX = ".snapshot"
 SPARE_BYTES = 64 * 2**20
-_MORE_ROOM = "Free some space, or set [sync] state_dir to a disk with more"
+_MORE_ROOM = "Check the disk, free some space, or set [sync] state_dir to a disk with more"
 
 
 def path_of(state_dir: Path, name: str) -> Path:
@@ -54,11 +54,7 @@ def take(source: Database, state_dir: Path) -> str:
             copy.close()
     except (OSError, apsw.FullError, apsw.IOError) as error:
         path.unlink(missing_ok=True)
-        raise StopError(
-            f"the private copy of the source failed: {error}",
-            where=str(path),
-            advice=_MORE_ROOM,
-        ) from error
+        raise _failed(path, error) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -68,14 +64,26 @@ def take(source: Database, state_dir: Path) -> str:
 def secure(state_dir: Path, name: str) -> None:
     """Bring a snapshot to the disk, before PostgreSQL names it as the base: 0.1 s for 113 MB.
 
-    A base that came back from a power failure with a part of its pages empty would hide rows that vanished.
+    A base that came back from a power failure with a part of its pages empty would hide rows that vanished. Raises
+    StopError where the disk does not take it: some tell only now that they are full, or failing.
     """
     for path in (path_of(state_dir, name), state_dir):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            _flush(path)
+        except OSError as error:
+            raise _failed(path, error) from error
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _failed(path: Path, error: Exception) -> StopError:
+    return StopError(f"the private copy of the source failed: {error}", where=str(path), advice=_MORE_ROOM)
 
 
 def opened(state_dir: Path, name: str) -> Database:
@@ -95,7 +103,7 @@ def opened(state_dir: Path, name: str) -> Database:
             "the private copy of the source is gone", where=str(path), advice="Compare with the target in its place"
         ) from error
     except OSError as error:
-        raise damaged(path, f"it cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     except SnapshotError:
         raise
     except SourceError as error:

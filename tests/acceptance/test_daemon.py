@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from syncd.engine import spool
+from syncd.engine import pending, spool
 from syncd.engine.pending import Pending
 from syncd.errors import StopError
 from syncd.model import Batch
@@ -195,6 +195,28 @@ def test_a_pass_that_the_disk_cannot_hold_stops(small_disk: Path, monkeypatch: p
     with pytest.raises(StopError, match="No space left"):
         kept.add(Batch(bytes(2**20), rows=1, read=1, last="1"))
     kept.close()
+
+
+def test_a_pass_that_the_disk_refuses_late_stops(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY", 1)
+    with closing(spool.Spool(small_disk)) as kept:
+        kept.add(Batch(b"on disk", rows=1, read=1, last="1"))
+        fill(small_disk)
+        last = kept.add(Batch(bytes(5000), rows=1, read=1, last="2"))
+        with pytest.raises(StopError, match="No space left"):
+            kept.payload(last)
+
+
+def test_a_sweep_that_the_disk_refuses_late_stops(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "IN_MEMORY", 1)
+    table = Images(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY)").plan()
+    fill(small_disk)
+    with closing(Pending(small_disk, table)) as found:
+        found.add("1", ["1"])
+        with pytest.raises(StopError, match="No space left"):
+            list(found.chunks(1))
 
 
 def test_a_sweep_whose_keys_the_disk_cannot_hold_stops(small_disk: Path, tmp_path: Path) -> None:

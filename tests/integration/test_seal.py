@@ -104,3 +104,10 @@ def test_readonly_is_undone(source: Path) -> None:
 
     seal.make_writable(before)
     assert source.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_whose_mode_nobody_may_change_is_named() -> None:
+    # The kernel lets not even root change it.
+    with pytest.raises(RefusedError, match="its mode cannot be changed: Operation not permitted") as refused:
+        seal.make_readonly(Path("/proc/self/status"))
+    assert refused.value.where == "/proc/self/status"

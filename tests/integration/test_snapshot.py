@@ -9,6 +9,7 @@ from syncd.errors import SnapshotError, StopError
 from syncd.source import snapshot
 from syncd.source.database import Database
 from syncd.source.difference import ChangedKey, Difference, differing
+from syncd.source.pages import Image
 from tests.plugins.images import Images
 
 FILLED = """
@@ -40,6 +41,26 @@ def test_one_that_is_secured_stays_as_it_is(filled: Images) -> None:
     before = snapshot.path_of(filled.folder, base).read_bytes()
     snapshot.secure(filled.folder, base)
     assert snapshot.path_of(filled.folder, base).read_bytes() == before
+
+
+def test_one_that_the_disk_does_not_take(filled: Images) -> None:
+    # Of a device, fsync fails.
+    snapshot.path_of(filled.folder, "0123").symlink_to("/dev/null")
+    with pytest.raises(StopError, match=r"private copy of the source failed: .*Invalid argument") as failed:
+        snapshot.secure(filled.folder, "0123")
+    assert str(filled.folder) in failed.value.where
+    assert "state_dir" in failed.value.advice
+
+
+def test_one_that_the_disk_does_not_give_any_longer(filled: Images) -> None:
+    path = snapshot.path_of(filled.folder, name := filled.copy())
+    with closing(snapshot.opened(filled.folder, name)) as image:
+        path.unlink()
+        with pytest.raises(SnapshotError, match="cannot be read: No such file"):
+            Image(image)
+        path.mkdir()
+        with pytest.raises(SnapshotError, match="cannot be read: Is a directory"):
+            Image(image)
 
 
 def test_one_that_is_gone(filled: Images) -> None:
