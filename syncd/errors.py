@@ -108,6 +108,10 @@ class MappingError(SchemaError):
         super().__init__(what, where=where, advice=f"Write into [table:{where}]:{written}" if lines else "")
 
 
+class UnnamedRowsError(SchemaError):
+    """The rows of a table have no names, neither rowids nor keys, and nobody has said that they may stay behind."""
+
+
 class SharedTableError(SchemaError):
     """Another source goes into the same table of the target: the rows of one would be taken for the other's."""
 

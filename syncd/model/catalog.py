@@ -122,7 +122,7 @@ class Table:
 class Skipped:
     """Something of the source that is not carried over, and why.
 
-    `is_lost` is true of a table whose own rows stay behind, and nobody has said that they may.
+    `is_lost` is true of a table whose own rows stay behind.
     """
 
     name: str

@@ -212,7 +212,7 @@ class TablePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every table to be carried, parents before children. `refused` are the tables whose two sides do not fit.
+    """Every table to be carried, parents before children. `refused` are the errors of those that cannot be.
 
     `gone` are tables that were loaded, that the source has no longer, and that the configuration leaves out.
     """

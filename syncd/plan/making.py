@@ -6,7 +6,7 @@ from itertools import chain, count
 from types import MappingProxyType
 
 from syncd.config import Config, TableConfig
-from syncd.errors import MappingError, SchemaError
+from syncd.errors import MappingError, SchemaError, UnnamedRowsError
 from syncd.model import Catalog, Skipped, Table
 from syncd.plan import columns, mapping, marks
 from syncd.plan.blueprint import ROWID_KEY, Plan, RowCheck, TablePlan, TargetTable
@@ -70,7 +70,8 @@ def make(
 
     planned: dict[str, TablePlan] = {}
     known = {error.where: error for error in unusable}
-    refused = [known[table.name] for table in chosen if table.name in known]
+    unnamed, skipped = _unnamed_and_skipped(catalog, config)
+    refused = [*unnamed, *(known[table.name] for table in chosen if table.name in known)]
     for table in [table for table in chosen if table.name not in known]:
         try:
             there = _existing(_target_name(table, config), targets)
@@ -85,16 +86,27 @@ def make(
     linked = {name: with_unique_parents(plan, linked.values()) for name, plan in linked.items()}
     ordered = tuple(linked[name] for name in parents_first({n: p.parents for n, p in linked.items()}))
     views = tuple(Skipped(f"view {view.name}", f"a view: {view.sql}") for view in catalog.views)
-    skipped = tuple(_unless_left_out(one, config) for one in catalog.skipped)
     left_out += tuple(Skipped(name, "gone from the source, and left out by the configuration") for name in gone)
     return Plan(ordered, skipped + views + left_out, tuple(refused), config.target.foreign_keys, gone)
 
 
-def _unless_left_out(skipped: Skipped, config: Config) -> Skipped:
-    """A table that cannot be carried is lost only where the configuration would have it."""
+def _unnamed_and_skipped(catalog: Catalog, config: Config) -> tuple[list[SchemaError], tuple[Skipped, ...]]:
+    """A table whose rows have no names is refused only where the configuration would have it."""
     wanted, unwanted = ({name.lower() for name in names} for names in (config.sync.tables, config.sync.skip))
-    name = skipped.name.lower()
-    return replace(skipped, is_lost=False) if name in unwanted or (wanted and name not in wanted) else skipped
+    lost = [
+        one
+        for one in catalog.skipped
+        if one.is_lost and one.name.lower() not in unwanted and (not wanted or one.name.lower() in wanted)
+    ]
+    errors: list[SchemaError] = [
+        UnnamedRowsError(
+            f"not carried over: {one.reason}",
+            where=one.name,
+            advice=f"Give it a primary key in the source, or add {one.name} to [sync] skip: its rows stay behind then",
+        )
+        for one in lost
+    ]
+    return errors, tuple(one for one in catalog.skipped if one not in lost)
 
 
 def _gone(catalog: Catalog, config: Config, loaded: Collection[str]) -> tuple[str, ...]:

@@ -44,11 +44,14 @@ def test_virtual_tables_and_their_shadows_are_left_out_with_the_reason(make_move
     assert move.query("SELECT relname::text FROM pg_class WHERE relname ~ 'search|area'") == []
 
 
-def test_a_table_whose_rows_cannot_be_named_is_left_out(make_move: MakeMove) -> None:
+def test_a_table_whose_rows_cannot_be_named_stops_with_the_reason(make_move: MakeMove) -> None:
     move = make_move(
         "CREATE TABLE odd (rowid TEXT, oid TEXT, _rowid_ TEXT); CREATE TABLE item (id INTEGER PRIMARY KEY)"
     )
-    move.load()
+    (stopped,) = move.load().stopped
+    assert "odd: not carried over: columns hide all three names of its rowid" in stopped.error
+    move.configure("[sync]\nskip = odd\n")
+    assert not move.load().stopped
     assert skipped(move) == {"odd": "columns hide all three names of its rowid, and it has no primary key"}
 
 

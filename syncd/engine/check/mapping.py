@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from syncd.config import Config, Expression, TableConfig
 from syncd.engine.check.findings import Finding, Gravity
 from syncd.engine.sides import TargetSide, plan_sides
-from syncd.errors import MappingError, SchemaError
+from syncd.errors import MappingError, SchemaError, UnnamedRowsError
 from syncd.plan import Plan
 from syncd.source.database import SourceConnection
 
@@ -27,7 +27,7 @@ def settled_plan(
             break
         findings += [_finding(error) for error in open_ones]
         config = _settled(config, {error.where: error.lines for error in open_ones})
-    findings += [_finding(error) for error in plan.refused]
+    findings += [_finding(error) for error in plan.refused if not isinstance(error, UnnamedRowsError)]
     return plan, tuple(findings)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from syncd.config import Config, WatermarkKind
 from syncd.engine.check.findings import Finding, Gravity
+from syncd.errors import UnnamedRowsError
 from syncd.plan import AUTO_DATE_ROWS, Plan, TablePlan
 from syncd.plan.suggesting import listed
 from syncd.quoting import identifier
@@ -91,20 +92,18 @@ def _unindexed(connection: SourceConnection, table: TablePlan) -> Iterator[Findi
 
 def not_carried(plan: Plan, config: Config) -> Iterator[Finding]:
     """What of the source has no counterpart in the target."""
-    lost = [skipped.name for skipped in plan.skipped if skipped.is_lost]
+    unnamed = [error for error in plan.refused if isinstance(error, UnnamedRowsError)]
+    for error in unnamed:
+        yield Finding(
+            Gravity.BLOCKER,
+            error.what,
+            error.where,
+            section="sync",
+            lines={"skip": listed([*config.sync.skip, *(one.where for one in unnamed)])},
+            advice="Or give the table a primary key in the source: its rows are not moved as it is",
+        )
     for skipped in plan.skipped:
-        said = f"not carried over: {skipped.reason}"
-        if skipped.is_lost:
-            yield Finding(
-                Gravity.BLOCKER,
-                said,
-                skipped.name,
-                section="sync",
-                lines={"skip": listed([*config.sync.skip, *lost])},
-                advice="Or give the table a primary key in the source: its rows are not moved as it is",
-            )
-        else:
-            yield Finding(Gravity.NOTE, said, skipped.name)
+        yield Finding(Gravity.NOTE, f"not carried over: {skipped.reason}", skipped.name)
     for table in plan.tables:
         for skipped in table.not_carried:
             yield Finding(Gravity.NOTE, f"{skipped.name} is not carried over: {skipped.reason}", table.name)

@@ -108,7 +108,7 @@ def _shape(sides: Sides) -> Iterator[Obstacle]:
 def tables(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
     """The tables whose rows would stay behind: not loaded, at a standstill, or not what they were when loaded."""
     for error in plan.refused:
-        yield Obstacle(error.where, f"its two sides do not fit: {error.what}")
+        yield Obstacle(error.where, f"its rows would stay behind: {error.what}: {error.advice}")
     for table in plan.tables:
         checkpoint = known.get(table.name)
         if checkpoint is None or checkpoint.phase is Phase.LOAD:
@@ -124,10 +124,7 @@ def tables(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
 
 def _left_out(plan: Plan, known: Mapping[str, Checkpoint]) -> Iterator[Obstacle]:
     for skipped in plan.skipped:
-        if skipped.is_lost:
-            said = f"its rows would stay behind, unless [sync] skip names it: {skipped.reason}"
-            yield Obstacle(skipped.name, said)
-        elif skipped.name in known or skipped.name in plan.gone:
+        if skipped.name in known or skipped.name in plan.gone:
             said = f"it was loaded, and is {skipped.reason} now: its rows are not kept current, and not compared"
             yield Obstacle(skipped.name, said, warning=True)
     told = {table.name for table in plan.tables} | {skipped.name for skipped in plan.skipped}

@@ -229,7 +229,9 @@ def _unloaded(plan: Plan, known: Mapping[str, Checkpoint], there: Container[str]
 
 
 def _not_compared(plan: Plan, known: Mapping[str, Checkpoint], unloaded: Container[str]) -> Iterator[TableVerdict]:
-    """The tables that are not what they were when they were loaded: there is no saying what is equal in them."""
+    """The tables that are not what they were when they were loaded, or that no load can bring: nothing of them is known
+    to be equal.
+    """
     skipped = {table.name for table in plan.skipped}
     errors = {error.where: error.what for error in plan.refused}
     for name, checkpoint in known.items():
@@ -242,7 +244,12 @@ def _not_compared(plan: Plan, known: Mapping[str, Checkpoint], unloaded: Contain
             continue
         else:
             said = errors.get(name, gone(name).what)
-        yield TableVerdict(name, 0, 0, 0, 0, differences=(Difference(name, "not compared", "", said),))
+        yield _uncompared(name, said)
+    yield from (_uncompared(name, said) for name, said in errors.items() if name not in known)
+
+
+def _uncompared(name: str, why: str) -> TableVerdict:
+    return TableVerdict(name, 0, 0, 0, 0, differences=(Difference(name, "not compared", "", why),))
 
 
 def _orphans(connection: Connection, schema: str) -> dict[str, list[Difference]]:
