@@ -22,6 +22,7 @@ from syncd.target import replacing
 from syncd.target.cutover import CutoverState, cutover_lock
 from syncd.target.database import Connection, Target, connect, transaction
 from syncd.target.lock import Lock
+from syncd.target.state import State
 
 EXIT_NOT_READY = 4
 _ABORT_SECONDS = 30.0
@@ -190,7 +191,7 @@ def _abort_alone(session: Session, target: Target, control: Connection) -> int:
         with transaction(control):
             _state(session).abort(control, known.attempt)
         _aftermath(session, target, control).run_on_abort()
-        replacing.discard(control, target.schema)
+    replacing.discard(control, target.schema, State(str(source_path(session.config))).targets(control))
     session.console.show(_told("aborted", "writers may go on: the source is the truth"))
     return 0
 

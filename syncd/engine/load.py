@@ -26,7 +26,7 @@ from syncd.plan import Plan, TablePlan
 from syncd.source import snapshot
 from syncd.source.database import Database
 from syncd.target import catalog as target_catalog
-from syncd.target import ddl, reject, replacing
+from syncd.target import ddl, reject
 from syncd.target.database import Connection, IntegrityError, transaction, translated
 from syncd.target.stall import guard
 from syncd.target.state import TABLE_PART, Checkpoint
@@ -51,8 +51,6 @@ def load(sides: Sides, progress: Progress, stopping: Callable[[], bool] = lambda
     began = time.monotonic()
     with translated(), guard(sides.control):
         policies.resume(sides)
-        # A cutover that was killed, or met a reader in its way back, may have left some.
-        replacing.discard(sides.control, sides.schema)
         reports = _load(sides, progress, stopping)
     return PassReport(tuple(reports), time.monotonic() - began)
 

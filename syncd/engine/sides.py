@@ -18,7 +18,7 @@ from syncd.source import catalog as source_catalog
 from syncd.source import expressions, snapshot
 from syncd.source.database import Database, SourceConnection, query
 from syncd.target import catalog as target_catalog
-from syncd.target import claims, promoted
+from syncd.target import claims, promoted, replacing
 from syncd.target.claims import Claim
 from syncd.target.cutover import CutoverState
 from syncd.target.database import Connection, Target, connect, transaction
@@ -222,8 +222,8 @@ def _own(
 def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
     """Begin a new epoch as the source's owner; returns the directory of its private files.
 
-    Snapshots that no checkpoint names are removed: they are what a crash left behind. Raises what
-    `confirm_not_promoted` raises.
+    Snapshots that no checkpoint names are removed, and final indexes that no promotion came for: they are what a crash
+    left behind. Raises what `confirm_not_promoted` raises.
     """
     state, control = sides.state, sides.control
     state.create(control)
@@ -242,6 +242,7 @@ def take_over(sides: Sides, *, accept_new_source: bool = False) -> Path:
         ) from error
     named = frozenset(c.base_snapshot for c in state.checkpoints(control) if c.base_snapshot)
     snapshot.discard_others(directory, named)
+    replacing.discard(control, sides.schema, state.targets(control))
     return directory
 
 

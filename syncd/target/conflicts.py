@@ -16,6 +16,7 @@ from syncd.plan import TablePlan
 from syncd.target import one_by_one
 from syncd.target.circles import holders_first
 from syncd.target.database import Connection, bringing_rows, is_row_fault, savepoint
+from syncd.target.deleting import takes_children_along
 from syncd.target.sql import statement
 
 REASONS = {"23505": "unique", "23P01": "exclusion"}
@@ -56,6 +57,7 @@ class Conflicts:
     def __init__(self, connection: Connection, schema: str, plan: TablePlan, text: sql.Identifier, key: str) -> None:
         """`text` is a stage of such rows alone, `key` the column of their source keys."""
         self._connection = connection
+        self._schema = schema
         self._plan = plan
         self._text = text
         self._key = sql.Identifier(key)
@@ -147,7 +149,7 @@ class Conflicts:
             if holder.source_key is None:
                 stuck.add(holder.waiting)
         groups = holders_first(waits_for)
-        moved, left = 0, [] if self._takes_children_along() else [groups]
+        moved, left = 0, [] if takes_children_along(self._connection, self._schema, self._plan.target) else [groups]
         while left:
             some = list(_free(left.pop(), waits_for, stuck))
             rows = frozenset[str]().union(*some)
@@ -192,14 +194,6 @@ class Conflicts:
             if not is_row_fault(error):
                 raise
             return None
-
-    def _takes_children_along(self) -> bool:
-        """Whether deleting a row deletes or changes rows that refer to it, or is refused at once for them."""
-        query = (
-            "SELECT EXISTS (SELECT FROM pg_constraint"
-            " WHERE contype = 'f' AND confrelid = %s::regclass AND confdeltype <> 'a')"
-        )
-        return bool(self._connection.execute(query, [self._target.as_string()]).fetchall()[0][0])
 
 
 def _free(

@@ -32,6 +32,15 @@ def is_referenced(connection: Connection, schema: str, table: str) -> bool:
     return bool(connection.execute(query, [name]).fetchall()[0][0])
 
 
+def takes_children_along(connection: Connection, schema: str, table: str) -> bool:
+    """Whether deleting a row deletes or changes rows that refer to it, or is refused at once for them."""
+    query = (
+        "SELECT EXISTS (SELECT FROM pg_constraint"
+        " WHERE contype = 'f' AND confrelid = to_regclass(%s) AND confdeltype <> 'a')"
+    )
+    return bool(connection.execute(query, [sql.Identifier(schema, table).as_string()]).fetchall()[0][0])
+
+
 def delete(
     connection: Connection, schema: str, plan: TablePlan, vanished: frozenset[str], kept: frozenset[str]
 ) -> Deleted:

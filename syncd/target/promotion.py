@@ -157,6 +157,13 @@ def analyze(connection: Connection, schema: str, tables: Iterable[str]) -> tuple
     return tuple(table for (table,) in rows)
 
 
+def may_create(connection: Connection, schema: str) -> bool:
+    """Whether our role may create an index in the schema, and with it a unique constraint."""
+    with translated():
+        rows = connection.execute("SELECT has_schema_privilege(%s, 'CREATE')", [schema]).fetchall()
+    return bool(rows[0][0])
+
+
 def not_owned(connection: Connection, schema: str, tables: Iterable[str]) -> tuple[str, ...]:
     """Those of the tables that our role may not alter: it is not in the role that owns them."""
     with translated():

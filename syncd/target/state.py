@@ -144,6 +144,11 @@ class State:
         if not rows or rows[0][0] != self.epoch:
             raise LockHeldError("another syncd took over this source", where=self.source_name)
 
+    def targets(self, connection: Connection) -> frozenset[str]:
+        """The target's tables that hold the source's rows."""
+        known = self.checkpoints(connection)
+        return frozenset(c.definition.target if c.definition and c.definition.target else c.table for c in known)
+
     def checkpoints(self, connection: Connection, *, lock: bool = False) -> tuple[Checkpoint, ...]:
         """Every checkpoint of the source.
 

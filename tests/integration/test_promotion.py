@@ -6,12 +6,17 @@ from contextlib import closing
 import psycopg
 import pytest
 
+from syncd.engine.catchup import Catchup
+from syncd.engine.cutover import ready
+from syncd.engine.cutover.asked import Asked
 from syncd.engine.sides import Sides
+from syncd.engine.sweep import sweep
 from syncd.plan import Plan
 from syncd.target import promotion, replacing, sequences
 from syncd.target.database import transaction
 from syncd.target.sequences import Floors, SequenceSet
 from tests.plugins.moving import MakeMove, Move
+from tests.plugins.source import OpenWriter
 
 FAMILY = """
 CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, email TEXT COLLATE NOCASE);
@@ -48,14 +53,17 @@ def planned(sides: Sides) -> Plan:
 
 def finalise(move: Move) -> Sequence[str]:
     with move.opened() as sides:
-        plan = planned(sides)
-        with transaction(sides.control):
-            return promotion.finalise(sides.control, sides.schema, plan.tables, nobody_is_in_the_way)
+        return finalised(sides)
 
 
-def build(move: Move) -> int:
-    with move.opened() as sides:
-        return replacing.build(sides.control, sides.schema, planned(sides).tables)
+def finalised(sides: Sides) -> Sequence[str]:
+    plan = planned(sides)
+    with transaction(sides.control):
+        return promotion.finalise(sides.control, sides.schema, plan.tables, nobody_is_in_the_way)
+
+
+def build(sides: Sides) -> int:
+    return replacing.build(sides.control, sides.schema, planned(sides).tables)
 
 
 def unique_indexes(move: Move) -> dict[str, int]:
@@ -122,11 +130,11 @@ def test_a_unique_index_stands_where_an_exclusion_stood(family: Move, row: str) 
 
 
 def test_indexes_that_were_built_before_take_the_places(family: Move) -> None:
-    assert build(family) == 3
-    before = unique_indexes(family)
-    assert build(family) == 3
-
-    finalise(family)
+    with family.opened() as sides:
+        assert build(sides) == 3
+        before = unique_indexes(family)
+        assert build(sides) == 3
+        finalised(sides)
 
     after = unique_indexes(family)
     assert after.keys() == {"parent_code_key", "parent_email", "parent_short"}
@@ -136,15 +144,15 @@ def test_indexes_that_were_built_before_take_the_places(family: Move) -> None:
         family.execute("INSERT INTO parent (code, email) VALUES ('zz', 'a@X')")
 
 
-def test_rows_that_swap_values_land_beside_them(family: Move) -> None:
-    build(family)
-    family.write(
-        "UPDATE parent SET code = 'x', email = 'x@x' WHERE id = 1;"
-        "UPDATE parent SET code = 'a', email = 'a@X' WHERE id = 2;"
-        "UPDATE parent SET code = 'b', email = 'B@x' WHERE id = 1"
-    )
-
-    family.sweep()
+def test_rows_that_swap_values_land_beside_them(family: Move, open_writer: OpenWriter) -> None:
+    writer = open_writer(family.source)
+    with family.opened() as sides, closing(Catchup(sides)) as catchup:
+        build(sides)
+        writer.execute("UPDATE parent SET code = 'x', email = 'x@x' WHERE id = 1")
+        writer.execute("UPDATE parent SET code = 'a', email = 'a@X' WHERE id = 2")
+        writer.execute("UPDATE parent SET code = 'b', email = 'B@x' WHERE id = 1")
+        sweep(sides, catchup)
+        assert len(unique_indexes(family)) == 3
 
     assert family.query("SELECT id, code, email FROM parent ORDER BY id") == [
         (1, "b", "B@x"), (2, "a", "a@X"), (3, "c", "c@x"),
@@ -152,44 +160,82 @@ def test_rows_that_swap_values_land_beside_them(family: Move) -> None:
     assert family.query("SELECT count(*) FROM syncd.reject") == [(0,)]
 
 
+def test_none_is_built_where_rows_that_swap_values_could_not_be_moved(family: Move) -> None:
+    family.execute("CREATE TABLE note (parent bigint REFERENCES parent ON DELETE CASCADE)")
+
+    with family.opened() as sides:
+        assert build(sides) == 0
+        finalised(sides)
+
+    assert unique_indexes(family).keys() == {"parent_code_key", "parent_email", "parent_short"}
+
+
 def test_what_no_promotion_came_for_goes_with_the_next_start(family: Move) -> None:
-    build(family)
-    with closing(psycopg.connect(family.dsn)) as reader:
+    with family.opened() as sides, closing(psycopg.connect(family.dsn)) as reader:
+        build(sides)
         reader.execute("SELECT count(*) FROM parent")
-        with family.opened() as sides:
-            replacing.discard(sides.control, sides.schema)
+        replacing.discard(sides.control, sides.schema, {"parent"})
         assert len(unique_indexes(family)) == 3
 
-    family.load()
+    with family.opened():
+        assert unique_indexes(family) == {}
 
-    assert unique_indexes(family) == {}
     test_before_it_nothing_has_its_final_form(family)
+
+
+def test_those_of_another_source_stay(family: Move) -> None:
+    with family.opened() as sides:
+        build(sides)
+        replacing.discard(sides.control, sides.schema, {"child"})
+
+        assert len(unique_indexes(family)) == 3
+        assert sides.control.execute("SHOW lock_timeout").fetchall() == [("1min",)]
 
 
 def test_one_that_a_crash_left_half_built_is_built_anew(family: Move) -> None:
     ((oid,),) = family.query("SELECT oid FROM pg_constraint WHERE conname = 'parent_code_key'")
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        family.execute(f"CREATE UNIQUE INDEX CONCURRENTLY syncd_final_{oid} ON parent ((1))")
-
-    assert build(family) == 3
-    finalise(family)
+    with family.opened() as sides:
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            family.execute(f"CREATE UNIQUE INDEX CONCURRENTLY syncd_final_{oid} ON parent ((1))")
+        assert build(sides) == 3
+        finalised(sides)
 
     with pytest.raises(psycopg.errors.UniqueViolation, match="parent_code_key"):
         family.execute("INSERT INTO parent (id, code) VALUES (7, 'a')")
 
 
-def test_one_for_which_a_reader_lets_us_wait_is_left_to_the_promotion(
+def test_those_for_which_a_reader_lets_us_wait_are_left_to_the_promotion(
     family: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replacing, "_PATIENCE", "100ms")
-    with closing(psycopg.connect(family.dsn)) as reader:
-        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        reader.execute("SELECT count(*) FROM parent")
+    with family.opened() as sides:
+        with closing(psycopg.connect(family.dsn)) as reader:
+            reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            reader.execute("SELECT count(*) FROM parent")
+            assert build(sides) == 0
+            assert len(unique_indexes(family)) <= 1
+            (parent,) = (table for table in planned(sides).tables if table.target == "parent")
+            assert replacing.left_to_promotion(sides.control, sides.schema, parent) == 3
+        finalised(sides)
 
-        assert build(family) == 0
-
-    finalise(family)
     assert unique_indexes(family).keys() == {"parent_code_key", "parent_email", "parent_short"}
+
+
+def test_without_the_right_to_create_the_ready_check_says_so(family: Move) -> None:
+    with family.opened() as sides, closing(Catchup(sides)) as catchup:
+        sides.control.execute("CREATE ROLE poor")
+        try:
+            sides.control.execute(
+                "GRANT USAGE ON SCHEMA public, syncd TO poor; GRANT ALL ON ALL TABLES IN SCHEMA syncd, public TO poor;"
+                "REVOKE CREATE ON SCHEMA public FROM public"
+            )
+            last, plan = catchup.run(), planned(sides)
+            sides.control.execute("SET ROLE poor")
+            said = [one.said for one in ready.look(sides, plan, Asked(), last, ()).obstacles]
+        finally:
+            sides.control.execute("RESET ROLE; DROP OWNED BY poor; DROP ROLE poor")
+
+    assert [one for one in said if one.startswith("no right to create in the schema public")]
 
 
 def test_the_key_of_our_own_goes(family: Move) -> None:

@@ -42,9 +42,10 @@ def drain(sides: Sides, catchup: Catchup, plan: Plan, warden: Warden) -> Drained
     read_again = _sweep(sides, catchup, warden)
     if read_again > MANY_KEYS:
         read_again += _sweep(sides, catchup, warden)
-    # What is aggregated now need not be aggregated behind the fence.
-    timescale.refresh(sides)
-    promotion.analyze(sides.control, sides.schema, [table.target for table in plan.tables])
+    with warden.ending(sides.control):
+        # What is aggregated now need not be aggregated behind the fence.
+        timescale.refresh(sides)
+        promotion.analyze(sides.control, sides.schema, [table.target for table in plan.tables])
     passes = 1
     while _pass(catchup, warden) > DRAINED_SECONDS and passes < DRAINS_AT_MOST:
         passes += 1

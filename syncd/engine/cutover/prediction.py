@@ -9,7 +9,7 @@ from syncd.engine.cutover.asked import Asked
 from syncd.engine.sides import Sides
 from syncd.model import Stage
 from syncd.plan import Plan
-from syncd.target import proven
+from syncd.target import proven, replacing
 from syncd.target.cutover import CutoverState
 from syncd.wording import counted
 
@@ -45,8 +45,11 @@ class Prediction:
         return sum(part.seconds for part in self.parts)
 
 
-def predict(sides: Sides, plan: Plan, asked: Asked, pass_seconds: float) -> Prediction:
-    """Predict each step behind the fence from the last time that it was measured, else from the number of rows."""
+def predict(sides: Sides, plan: Plan, asked: Asked, pass_seconds: float, *, drained: bool = False) -> Prediction:
+    """Predict each step behind the fence from the last time that it was measured, else from the number of rows.
+
+    Once the drain is over it is known which indexes it could build.
+    """
     measured = _measured(sides, asked)
     guessed = {
         Stage.FENCE: (_FENCE_SECONDS, "the lock, and a second process that proves it"),
@@ -54,7 +57,7 @@ def predict(sides: Sides, plan: Plan, asked: Asked, pass_seconds: float) -> Pred
         Stage.SWEEP: _last_sweep(sides),
         Stage.VERIFY: _verify(sides, plan, asked),
         Stage.SEQUENCES: (_SEQUENCE_SECONDS * len(plan.tables), "by the number of tables"),
-        Stage.FINISH: _finish(sides, plan),
+        Stage.FINISH: _finish(sides, plan, drained=drained),
     }
     return Prediction(tuple(Part(stage, *measured.get(stage, guessed[stage])) for stage in _STOPPED))
 
@@ -113,15 +116,15 @@ def _verify(sides: Sides, plan: Plan, asked: Asked) -> tuple[float, str]:
     return 0.5 + sum(rows.values()) / _VERIFIED_ROWS_PER_SECOND, "by the number of rows; there was no full verify yet"
 
 
-def _finish(sides: Sides, plan: Plan) -> tuple[float, str]:
-    """Foreign keys with actions are checked, and unique indexes of hypertables built: others stand ready by then."""
-    rows = _rows(sides, plan)
+def _finish(sides: Sides, plan: Plan, *, drained: bool) -> tuple[float, str]:
+    """Foreign keys with actions are checked, and those unique indexes built that could not be built before."""
+    rows, connection = _rows(sides, plan), sides.control
     seconds = 0.1
     for table in plan.tables:
         if table.created:
             count = rows.get(table.name, 0)
-            uniques = sum(u.deferrable for u in table.uniques) + sum(index.unique for index in table.indexes)
-            rebuilt = uniques if table.hypertable else 0
+            is_left = drained or not replacing.is_built_before(connection, sides.schema, table)
+            rebuilt = replacing.left_to_promotion(connection, sides.schema, table) if is_left else 0
             checked = sum((key.on_update, key.on_delete) != ("NO ACTION", "NO ACTION") for key in table.foreign_keys)
             seconds += rebuilt * count / _INDEXED_ROWS_PER_SECOND + checked * count / _CHECKED_ROWS_PER_SECOND
     return seconds, "by the number of rows in the indexes to build"

@@ -186,6 +186,11 @@ def _rights(sides: Sides, plan: Plan) -> Iterator[Obstacle]:
         yield Obstacle(
             target, "the role of the target does not own it, and cannot give its constraints their final form"
         )
+    if any(table.created and (table.uniques or table.indexes) for table in plan.tables) and not promotion.may_create(
+        sides.control, sides.schema
+    ):
+        said = f"no right to create in the schema {sides.schema}, where the final form of unique constraints needs it"
+        yield Obstacle("target", f"{said}: GRANT CREATE ON SCHEMA {sides.schema} TO ...")
     for sequence in sequences.used(sides.control, sides.schema, targets):
         if not sequence.may_be_set:
             yield Obstacle(f"{sequence.table}.{sequence.column}", f"no right to set the sequence {sequence.name}")

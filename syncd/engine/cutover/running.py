@@ -115,7 +115,7 @@ class _Cutover:
         self._final_drain(self._catchup)
         self._sweep(self._catchup)
         plan = self._verify(self._catchup)
-        with self._step(Stage.SEQUENCES) as done:
+        with self._step(Stage.SEQUENCES) as done, self._warden.ending(self._sides.control):
             self._notes.sequences = finish.set_sequences(self._sides, plan)
             done(f"{len(self._notes.sequences)} sequences")
         self._finish(plan)
@@ -138,7 +138,7 @@ class _Cutover:
         with self._step(Stage.DRAIN) as done:
             drained = drain(self._sides, catchup, plan, self._warden)
             # The sweep has just been measured.
-            self._notes.prediction = predict(self._sides, plan, self._asked, drained.pass_seconds)
+            self._notes.prediction = predict(self._sides, plan, self._asked, drained.pass_seconds, drained=True)
             seconds = self._notes.prediction.seconds
             done(f"{drained.said}; writes will stop for about {seconds:.1f} s")
 
@@ -316,7 +316,7 @@ class _Cutover:
                 sides.state.record(sides.control, "ERROR", "aborted", detail=_told(error))
             with transaction(sides.control):
                 self._state.keep_report(sides.control, self._record(sides, Stage.ABORTED, _told(error)).as_document)
-            replacing.discard(sides.control, sides.schema)
+            replacing.discard(sides.control, sides.schema, sides.state.targets(sides.control))
 
     def _record(self, sides: Sides, outcome: Stage, why: str) -> Record:
         return record.make(
