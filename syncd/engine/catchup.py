@@ -17,7 +17,7 @@ from syncd.engine.reading import NO_BASE, NextBase, Readers, TableReading
 from syncd.engine.sides import Sides, TargetSide
 from syncd.engine.spool import Spool
 from syncd.engine.writing import Rejects, Writer
-from syncd.errors import NotReadyError
+from syncd.errors import NotReadyError, TableError
 from syncd.model import PassReport, Phase, TableReport, together
 from syncd.plan import Plan
 from syncd.plan.drift import Definition
@@ -131,6 +131,10 @@ class Catchup:
             touched.forget(self.connection, state.source_name, [c.table for c in rebased], self.round)
             state.record(self.connection, "INFO", "swept", detail=detail)
         self._writer.known |= {checkpoint.table: checkpoint for checkpoint in rebased}
+
+    def stop(self, name: str, error: TableError) -> TableReport:
+        """Stop a table of which nothing more can be brought."""
+        return self._writer.stop(name, error)
 
     def warn(self, name: str, event_name: str, said: str) -> None:
         """Let the status of a table tell of something that a person must decide; it is kept current nevertheless."""

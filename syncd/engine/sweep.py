@@ -19,7 +19,7 @@ from syncd.engine.pending import Pending
 from syncd.engine.reading import NextBase
 from syncd.engine.sides import Sides
 from syncd.engine.timescale import policies
-from syncd.errors import SnapshotError, SourceBusyError
+from syncd.errors import SnapshotError, SourceBusyError, TableError
 from syncd.log import event
 from syncd.model import Applied, PassReport, Phase, TableReport, together
 from syncd.plan import Plan, TablePlan
@@ -139,10 +139,14 @@ class _Sweep:
             if self._is_swept(table):
                 pending = Pending(self._sides.state_dir, table)
                 self._stack.callback(pending.close)
-                self._find_differing(image, pending)
+                try:
+                    self._find_differing(image, pending)
+                except TableError as error:
+                    self._reports = together((*self._reports, self._catchup.stop(table.name, error)))
+                    continue
                 self._find_touched(pending)
-                if error := self._refusal(image, pending):
-                    refused.append(TableReport(table.name, Applied(), 0.0, error))
+                if said := self._refusal(image, pending):
+                    refused.append(TableReport(table.name, Applied(), 0.0, said))
                 else:
                     found.append(pending)
             self._breathe()
@@ -164,7 +168,8 @@ class _Sweep:
             except SnapshotError as error:
                 event("WARNING", "base_unusable", str(error), table=pending.plan.name)
                 pending.clear()
-        compare(self._sides, image, pending.plan, pending)
+        with translated(pending.plan.name):
+            compare(self._sides, image, pending.plan, pending)
 
     def _base(self, table: TablePlan) -> str | None:
         """The base of a table; none where it would not tell of rows that stayed while deletes were not carried over."""

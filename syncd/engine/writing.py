@@ -65,6 +65,7 @@ class Writer:
         self.known: dict[str, Checkpoint] = {}
         self.round = 0
         self.contested: dict[str, ReadAgain] = {}
+        self._waiting: set[str] = set()
         self.in_batches = False
         self.broken_off: set[str] = set()
         self.pace = pace
@@ -86,6 +87,7 @@ class Writer:
         """
         stopped: list[TableReport] = []
         self.contested.clear()
+        self._waiting.clear()
         self.in_batches = False
         if not readings:
             return ()
@@ -115,8 +117,19 @@ class Writer:
         return report
 
     def _waits_to_delete(self, plan: TablePlan) -> bool:
+        return plan.deletes and self._is_left_to_delete(plan.name)
+
+    def _waits_for_parents(self, plan: TablePlan) -> bool:
+        """Whether parents of its rows wait themselves, or have rows that are yet to be deleted.
+
+        A new parent may want a unique value of one that is gone, whose delete waits for its children: a sweep alone
+        finds those, and it would pass by a table that is stopped.
+        """
+        return any(name in self._waiting or self._is_left_to_delete(name) for name in plan.parents)
+
+    def _is_left_to_delete(self, name: str) -> bool:
         with translated():
-            return plan.deletes and bool(touched.alone(self._connection, self._sides.state.source_name, plan.name))
+            return bool(touched.alone(self._connection, self._sides.state.source_name, name))
 
     def stop(self, name: str, error: TableError) -> TableReport:
         """Stop a table of which nothing is applied."""
@@ -286,8 +299,13 @@ class Writer:
         rejects = pass_.rejects.get(plan.name, frozenset())
         self._keep(plan, refusals, (reading.again & rejects) - refused)
         error = reading.error
-        if not (error or contested or plan.name in self.contested):
+        if contested:
+            self._waiting.add(plan.name)
+        elif not (error or plan.name in self.contested):
             error = self._judge(plan, known, applied, tried_again=bool(reading.again))
+            if error and self._waits_for_parents(plan):
+                self._waiting.add(plan.name)
+                error = None
         checkpoint = replace(
             known,
             mark=reading.reaches,

@@ -7,6 +7,7 @@ harmless.
 
 import os
 import stat
+import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ SourceConnection = apsw.Connection
 LIBRARY_VERSION = apsw.sqlite_lib_version()
 """The version of the SQLite that reads the source."""
 BUSY_SECONDS = 5.0
+_LET_GO_SECONDS = 0.01
 LONGEST_VALUE = 16 * 2**20
 """Bytes of one value or one rendered batch; a batch over it is read again in halves (SQLITE_LIMIT_LENGTH)."""
 STATEMENTS_KEPT = 1000
@@ -51,7 +53,14 @@ class Database:
             self.connection.pragma("schema_version")
 
     def close(self) -> None:
-        self.connection.close()
+        """Close it; what a thread is still at is interrupted: a signal may have ended those who wait for it."""
+        while True:
+            try:
+                self.connection.close()
+                return
+            except apsw.ThreadingViolationError:
+                self.connection.interrupt()
+                time.sleep(_LET_GO_SECONDS)
 
     @property
     def uri(self) -> str:

@@ -1,8 +1,11 @@
 """Snapshots: private, whole, and refused as a base where they are not."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from syncd.errors import SnapshotError, StopError
@@ -115,3 +118,20 @@ def test_no_room_is_told_before_anything_is_written(filled: Images, monkeypatch:
     with pytest.raises(StopError, match="no room"):
         filled.copy()
     assert list(filled.folder.glob("*.snapshot")) == []
+
+
+def test_closing_ends_what_a_thread_is_still_at(filled: Images) -> None:
+    database = Database(filled.path)
+    begun = threading.Event()
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+    def look() -> None:
+        begun.set()
+        with pytest.raises((apsw.InterruptError, apsw.CursorClosedError, apsw.ConnectionClosedError)):
+            database.connection.execute(endless).fetchall()
+
+    with ThreadPoolExecutor(1) as thread:
+        looking = thread.submit(look)
+        begun.wait()
+        database.close()
+        looking.result(30)

@@ -329,3 +329,21 @@ MEANWHILE: Iterable[str] = (
     "UPDATE item SET w = 2 WHERE id = 3",
     "INSERT INTO item VALUES (6, 'f', 0)",
 )
+
+
+def test_a_table_that_the_target_lost_does_not_keep_it_from_the_others(
+    make_move: MakeMove, open_writer: OpenWriter
+) -> None:
+    move = make_move(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (2);"
+        "CREATE TABLE q (id INTEGER PRIMARY KEY); INSERT INTO q VALUES (1)"
+    )
+    move.load()
+    move.execute("DROP TABLE q; UPDATE syncd.checkpoint SET base_snapshot = NULL")
+    open_writer(move.source).execute("DELETE FROM p WHERE id = 1")
+
+    report = move.sweep()
+
+    assert move.query("SELECT id FROM p") == [(2,)]
+    assert [table.table for table in report.tables if table.error] == ["q"]
+    assert move.query("SELECT table_name FROM syncd.checkpoint WHERE phase = 'stopped'") == [("q",)]

@@ -1,9 +1,15 @@
 """A unique value moves from row to row in the source, and finds the row that had it in the target."""
 
+from contextlib import closing
+
 import pytest
 
 from syncd.engine import spool
+from syncd.engine.catchup import Catchup
+from syncd.engine.sweep import sweep
+from tests.plugins.comparison import assert_every_row_is_equal
 from tests.plugins.moving import MakeMove, Move
+from tests.plugins.source import OpenWriter
 
 _ACCOUNTS = """
 CREATE TABLE account (id INTEGER PRIMARY KEY, email TEXT UNIQUE, v TEXT);
@@ -230,3 +236,36 @@ def test_a_key_that_may_be_written_in_two_ways_is_never_taken_for_gone(make_move
     move.catch_up()
     assert move.query("SELECT amount::text, code FROM price") == [("2.50", "a")]
     assert len(move.refused()) == 1
+
+
+REGISTERED = """
+CREATE TABLE customer (id INTEGER PRIMARY KEY, email TEXT UNIQUE);
+CREATE TABLE bill (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customer ON DELETE CASCADE);
+CREATE TABLE line (id INTEGER PRIMARY KEY, bill INTEGER REFERENCES bill ON DELETE CASCADE);
+INSERT INTO customer VALUES (1, 'a@x'), (2, 'b@x');
+INSERT INTO bill VALUES (1, 1), (2, 1), (3, 2);
+INSERT INTO line VALUES (1, 1), (2, 3);
+"""
+
+
+def test_children_wait_for_a_parent_that_wants_what_a_deleted_one_had(
+    make_move: MakeMove, open_writer: OpenWriter
+) -> None:
+    move = _loaded(make_move, REGISTERED)
+    writer = open_writer(move.source)
+    with move.opened() as sides, closing(Catchup(sides)) as catchup:
+        for statement in (
+            "DELETE FROM line WHERE bill IN (1, 2)",
+            "DELETE FROM bill WHERE customer = 1",
+            "DELETE FROM customer WHERE id = 1",
+            "INSERT INTO customer VALUES (3, 'a@x')",
+            "INSERT INTO bill VALUES (4, 3), (5, 3), (6, 3)",
+            "INSERT INTO line VALUES (3, 4), (4, 5)",
+        ):
+            writer.execute(statement)
+        assert not catchup.run().stopped
+        sweep(sides, catchup)
+        catchup.run()
+
+    assert_every_row_is_equal(move.source, move.dsn)
+    assert move.query("SELECT count(*) FROM syncd.reject") == [(0,)]
