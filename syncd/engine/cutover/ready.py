@@ -19,7 +19,7 @@ from syncd.model import PassReport, Phase
 from syncd.plan import ROWID_KEY, Plan
 from syncd.source import seal
 from syncd.source.fence import confirm_writable
-from syncd.target import control, ddl, promotion, proven, sequences
+from syncd.target import control, ddl, promotion, proven, replacing, sequences
 from syncd.target.control import Control
 from syncd.target.database import translated
 from syncd.target.state import Checkpoint
@@ -186,9 +186,8 @@ def _rights(sides: Sides, plan: Plan) -> Iterator[Obstacle]:
         yield Obstacle(
             target, "the role of the target does not own it, and cannot give its constraints their final form"
         )
-    if any(table.created and (table.uniques or table.indexes) for table in plan.tables) and not promotion.may_create(
-        sides.control, sides.schema
-    ):
+    needed = any(replacing.left_to_promotion(sides.control, sides.schema, table) for table in plan.tables)
+    if needed and not promotion.may_create(sides.control, sides.schema):
         said = f"no right to create in the schema {sides.schema}, where the final form of unique constraints needs it"
         yield Obstacle("target", f"{said}: GRANT CREATE ON SCHEMA {sides.schema} TO ...")
     for sequence in sequences.used(sides.control, sides.schema, targets):

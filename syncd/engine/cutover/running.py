@@ -174,7 +174,7 @@ class _Cutover:
         return self._sides.config.cutover.deadline.total_seconds() - (time.monotonic() - since)
 
     def _final_drain(self, catchup: Catchup) -> None:
-        """Bring what is new; a thorough pass is the first that the sweep makes."""
+        """Bring what is new; the sweep behind it finds what such a pass leaves out."""
         with self._step(Stage.FINAL_DRAIN) as done:
             report = catchup.run(thorough=False, stopping=self._warden.should_stop)
             self._warden.confirm()
